@@ -1,5 +1,52 @@
-"""The command line: thin commands over services. Each command is a module of this package."""
+"""The command line: thin commands over services. A command is a module of this package, named like it, with a click
+command `command`; a module is imported when its command is asked for, so that `regulars --help` is quick.
+"""
+
+import importlib
+import os
+import pkgutil
+import sys
+from typing import Any
+
+import click
+
+from regulars.kernel import languages
+from regulars.kernel.errors import Problem
 
 
-def main() -> None:
-    """Entry point of `regulars`."""
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(
+            module.name.removesuffix("_") for module in pkgutil.iter_modules(__path__) if module.name[0] != "_"
+        )
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        name = cmd_name if cmd_name != "import" else "import_"  # a word of the language
+        command: click.Command = importlib.import_module(f"{__name__}.{name}").command
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--home", help="The data folder (REGULARS_HOME).", envvar="REGULARS_HOME", default="data", show_default=True
+)
+def regulars(home: str) -> None:
+    """Regulars (熟客): customer care and marketing in one loop."""
+    os.environ["REGULARS_HOME"] = home
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "regulars.settings")
+    import django
+
+    django.setup()
+    languages.use(os.environ.get("REGULARS_LANGUAGE") or os.environ.get("LC_ALL") or os.environ.get("LANG", "en"))
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Entry point of `regulars`. A Problem is told in a line on stderr and exits with 2."""
+    try:
+        return regulars.main(arguments, prog_name="regulars", standalone_mode=True)
+    except Problem as problem:
+        where = f" [{problem.field}]" if problem.field else ""
+        click.echo(f"regulars: {problem.text}{where}", err=True)
+        sys.exit(2)

