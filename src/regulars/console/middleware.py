@@ -18,7 +18,7 @@ def language(answer: Answer) -> Answer:
         code = languages.closest(wanted)
         languages.use(code)
         with translation.override(code):
-            request.LANGUAGE_CODE = code  # type: ignore[attr-defined]
+            request.LANGUAGE_CODE = code
             response = answer(request)
             response.headers.setdefault("Content-Language", "zh-Hans" if code == "zh-hans" else "en")
             return response
