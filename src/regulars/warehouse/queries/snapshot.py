@@ -1,0 +1,112 @@
+"""The moment that a page is about: which refresh, as of which day; and reading within it."""
+
+import base64
+import binascii
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import duckdb
+import pyarrow
+
+from regulars.kernel import clock
+from regulars.kernel.errors import Invalid
+from regulars.kernel.languages import Text
+from regulars.warehouse import engine
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One consistent state of the warehouse: all its queries see the same rows, whatever is written meanwhile.
+
+    Ask for one per page, use it in the thread that asked, drop it with the page. `version` counts full refreshes (0:
+    never refreshed, everything is empty), `live` the refreshes of changed customers. `as_of` is the day that the
+    scores are judged at (exclusive: what happened on it counts, what comes after isn't known).
+    """
+
+    version: int
+    live: int
+    as_of: int
+    refreshed_at: datetime | None
+    currency: str
+    zone: str
+    _cursor: duckdb.DuckDBPyConnection = field(repr=False, compare=False)
+
+    def read(self, sql: str, params: engine.Parameters = ()) -> list[tuple[Any, ...]]:
+        return self._cursor.execute(sql, params or None).fetchall()
+
+    def read_arrow(self, sql: str, params: engine.Parameters = ()) -> pyarrow.Table:
+        return self._cursor.execute(sql, params or None).to_arrow_table()
+
+    def value(self, key: str, default: Any = None) -> Any:
+        """What the refresh kept by this name: "thresholds", "clv", "figures" …"""
+        return engine.meta(key, default, pen=self._cursor)
+
+
+def snapshot() -> Snapshot:
+    """The present state. Costs a millisecond."""
+    cursor = engine.cursor()
+    cursor.execute("BEGIN TRANSACTION READ ONLY")
+    state = engine.meta("refresh", {}, pen=cursor)
+    refreshed = state.get("refreshed_at")
+    return Snapshot(
+        version=state.get("version", 0),
+        live=engine.meta("live", 0, pen=cursor),
+        as_of=state.get("as_of", clock.day_number(clock.now().date())),
+        refreshed_at=None if refreshed is None else clock.from_micros(refreshed),
+        currency=state.get("currency", "CNY"),
+        zone=state.get("zone", "Asia/Shanghai"),
+        _cursor=cursor,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some rows in order, and where the next page begins (`after`, opaque; None at the end)."""
+
+    rows: list[T]
+    after: str | None
+
+
+def key_of(*values: Any) -> str:
+    """An opaque key for "the rows after this one"."""
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+
+
+def values_of(key: str, count: int) -> list[Any]:
+    """The values within a key; raises Invalid for one that isn't ours."""
+    try:
+        values = json.loads(base64.urlsafe_b64decode(key + "=" * (-len(key) % 4)))
+        if not isinstance(values, list) or len(values) != count:
+            raise ValueError(key)
+    except (ValueError, binascii.Error):
+        raise Invalid(
+            "bad_cursor",
+            Text("This page address is damaged. Start from the first page.", "页面地址已损坏，请从第一页开始。"),
+            field="after",
+        ) from None
+    return values
+
+
+_answers: dict[tuple[Any, ...], Any] = {}
+_lock = threading.Lock()
+
+
+def remembered(snapshot: Snapshot, question: Sequence[Any], ask: Callable[[], T]) -> T:
+    """The answer of a question over the whole history, computed once per state of the warehouse."""
+    key = (engine.path(), snapshot.version, snapshot.live, *question)
+    if key not in _answers:
+        answer = ask()
+        with _lock:
+            for old in [k for k in _answers if k[:3] != key[:3]]:
+                del _answers[old]
+            if snapshot.version:
+                _answers[key] = answer
+        return answer
+    found: T = _answers[key]
+    return found
