@@ -1,0 +1,53 @@
+"""From events to figures: facts, the scores of customers, metrics. Pure: no Django, no database but the one given.
+
+How to run a definition
+-----------------------
+Definitions are Ibis expressions on the unbound tables of `facts`; Ibis compiles them, an engine runs the SQL:
+
+    from regulars.analytics import engines, facts, metrics, scores
+    engine.read(metrics.sql("revenue", by="month", since=day, until=day))             # a metric
+    engine.read(engines.sql(facts.purchases))                                         # any definition, compiled once
+    engine.read(engines.sql(scores.thresholds, "pyspark"))                            # … for Spark or Sail
+
+Parameters must be hashable (ints, strings, tuples, Cutoffs, Thresholds, the tables of facts); SQL is kept by them.
+Days are integers since 1970-01-01 in the business's zone, months year*12+month-1, weeks (day+3)//7, money minor units.
+Results have no order: sort by the key columns (`METRICS[key].keys`). `metrics.explained(key)` is the tooltip.
+
+What the warehouse makes, in this order
+---------------------------------------
+1. table `purchases`  = facts.purchases()                    one row per customer and order; see facts.PURCHASES
+2. table `figures`    = scores.figures(as_of=, cutoffs=)     full refresh only (may be temporary)
+3. `Thresholds.from_rows(read(scores.thresholds()))`         from `figures`; to_json / from_json for meta
+4. table `scores`     = scores.judged(cutoffs=, thresholds=) from `figures`; columns scores.COMPUTED, the five
+                        columns of statistics (p_alive …) are joined by the warehouse
+Live, for the customers in a (temporary) table `changed(customer_id)`: the roots concerned now and those they had
+before; delete their rows, then insert
+   facts.purchases(only=facts.CHANGED)                                                       into `purchases`
+   scores.scores(as_of=, cutoffs=, thresholds=, only=facts.CHANGED)                          into `scores`
+`only` restricts every scan, and no figure depends on other customers: live equals full.
+
+Which metrics there are (key(parameters) -> columns)
+----------------------------------------------------
+by: all day week month store channel category product; since, until: days, both included, None for open.
+revenue(by, since, until)            bucket, gross, refunded, net
+orders(by, since, until)             bucket, orders, anonymous
+average_order(by, since, until)      bucket, orders, gross, average
+buyers(by, since, until)             bucket, buyers
+new_and_returning(by, since, until)  bucket, new_buyers, returning_buyers, new_gross, returning_gross
+retention(as_of, since_month)        cohort, months_since, customers, gross, net
+time_between_purchases(as_of)        gap_days, times, customers
+second_order(as_of, within_days)     cohort, customers, observed, second_soon, second_ever
+rfm_matrix()                         r, f, customers, orders, net, m_sum
+rfm_groups()                         rfm_group, customers, orders, net
+stages()                             stage, customers, net, warned
+warnings()                           warn_silent, warn_spend, warn_overdue, warned, customers, spend_before
+stage_flow(months, cutoffs, thresholds)   month, from_stage, to_stage, customers
+                                     months = metrics.month_ends(until_day, count): count-1 flows
+nps(by, since, until)                bucket, answers, promoters, detractors
+csat(by, since, until)               bucket, answers, satisfied, score_sum
+events(by, since, until)             name, bucket, times, records
+bucket is an integer for day, week, month; else a string, "" for none, "all" for all.
+
+Names: rfm.GROUPS, rfm.MEANING, rfm.name(key, cutoffs); lifecycle.STAGES, lifecycle.MEANING. Settings: cutoffs.Cutoffs
+(from_json(settings)). Survey Answered: events.category says nps or csat, events.score the answer.
+"""

@@ -1,0 +1,329 @@
+"""The tables that every definition stands on, and the folds of events into facts about customers.
+
+Unbound Ibis tables: names and columns only; an engine binds them by name. Here belong shapes and folds; figures that
+people read belong to `metrics`, settings to `cutoffs`.
+
+Vocabulary (held everywhere in analytics, so that DuckDB and Spark agree to the last digit): epoch-microsecond, day and
+month integers; money in integer minor units; conditional counts as `count_of`, conditional sums as `sum_of`; every
+window ordering ends in a unique key; no quantile, no float sum, no collect, first or last.
+"""
+
+from typing import Literal
+
+import ibis
+import ibis.expr.types as ir
+
+Bucket = Literal["all", "day", "week", "month", "store", "channel", "category", "product"]
+
+EVENTS: ir.Table = ibis.table(
+    {
+        "position": "!int64",
+        "name": "!string",
+        "record_id": "int64",
+        "at": "!int64",
+        "day": "!int32",
+        "month": "!int32",
+        "store": "string",
+        "channel": "string",
+        "product_id": "string",
+        "category": "string",
+        "order_id": "string",
+        "amount": "int64",
+        "score": "int32",
+        "properties": "string",
+    },
+    name="events",
+)
+"""One row per event. For Survey Answered, `category` says the kind of question: nps (0 to 10) or csat (1 to 5)."""
+
+LINES: ir.Table = ibis.table(
+    {
+        "position": "!int64",
+        "line": "!int32",
+        "record_id": "int64",
+        "at": "!int64",
+        "day": "!int32",
+        "month": "!int32",
+        "order_id": "string",
+        "store": "string",
+        "channel": "string",
+        "product_id": "string",
+        "category": "string",
+        "name": "string",
+        "quantity": "int64",
+        "amount": "!int64",
+        "paid": "!boolean",
+        "kind": "!string",
+        "home": "!boolean",
+    },
+    name="lines",
+)
+"""One row per order line: sales positive, refunds negative, minor units. record_id NULL is an anonymous sale."""
+
+RECORDS: ir.Table = ibis.table(
+    {
+        "record_id": "!int64",
+        "customer_id": "!int64",
+        "known": "!boolean",
+        "erased": "!boolean",
+        "created_day": "int32",
+    },
+    name="records",
+)
+"""Which customer (root of a merge tree) each record belongs to at present."""
+
+CHANGED: ir.Table = ibis.table({"customer_id": "!int64"}, name="changed")
+"""The customers that a live refresh is about: their present roots, and roots that they had before a merge."""
+
+PURCHASES: ir.Table = ibis.table(
+    {
+        "customer_id": "!int64",
+        "order_id": "!string",
+        "at": "!int64",
+        "day": "!int64",
+        "month": "!int64",
+        "store": "string",
+        "channel": "string",
+        "gross": "!int64",
+        "refunded": "!int64",
+        "net": "!int64",
+        "lines": "!int64",
+    },
+    name="purchases",
+)
+"""One row per customer and order: what `purchases` folds; engines keep it as a table."""
+
+FIGURES: ir.Table = ibis.table(
+    {
+        "customer_id": "!int64",
+        "known": "!boolean",
+        "erased": "!boolean",
+        "orders": "!int64",
+        "visits": "!int64",
+        "gross": "!int64",
+        "net": "!int64",
+        "first_day": "int64",
+        "last_day": "int64",
+        "last_seen_day": "int64",
+        "own_gap": "int64",
+        "recency_days": "int64",
+        "silent_days": "int64",
+        "spend_recent": "!int64",
+        "spend_before": "!int64",
+        "store": "string",
+        "channel": "string",
+    },
+    name="figures",
+)
+"""One row per customer: what `scores.figures` counts before anybody is judged."""
+
+SCORES: ir.Table = ibis.table(
+    {
+        "customer_id": "!int64",
+        "known": "!boolean",
+        "erased": "!boolean",
+        "orders": "!int64",
+        "gross": "!int64",
+        "net": "!int64",
+        "first_day": "int32",
+        "last_day": "int32",
+        "last_seen_day": "int32",
+        "gap_days": "int32",
+        "recency_days": "int32",
+        "r": "int32",
+        "f": "int32",
+        "m": "int32",
+        "rfm_group": "string",
+        "stage": "!string",
+        "silent_days": "int32",
+        "spend_recent": "!int64",
+        "spend_before": "!int64",
+        "warned": "!boolean",
+        "warn_silent": "!boolean",
+        "warn_spend": "!boolean",
+        "warn_overdue": "!boolean",
+        "p_alive": "float64",
+        "expected_orders": "float64",
+        "expected_value": "int64",
+        "value_low": "int64",
+        "value_high": "int64",
+        "store": "string",
+        "channel": "string",
+    },
+    name="scores",
+)
+"""One row per customer: what `scores.scores` says of each, and the expectations that statistics add."""
+
+TABLES: dict[str, ir.Table] = {
+    table.get_name(): table for table in (EVENTS, LINES, RECORDS, CHANGED, PURCHASES, FIGURES, SCORES)
+}
+
+NOT_BY_CUSTOMER: tuple[str, ...] = (
+    "Consent Withdrawn By Staff",
+    "Coupon Expired",
+    "Coupon Issued",
+    "Customer Erased",
+    "Customer Identified",
+    "Customers Merged",
+    "Customers Unmerged",
+    "Held Out",
+    "Journey Entered",
+    "Journey Exited",
+    "Message Bounced",
+    "Message Sent",
+    "Points Earned",
+    "Points Expired",
+    "Profile Updated",
+    "Segment Entered",
+    "Segment Exited",
+    "Tag Added",
+    "Tag Removed",
+    "Tier Changed",
+)
+"""Events that happen to customers or about them; all others count as their own sign of life."""
+
+
+def sum_of(condition: ir.BooleanValue, value: ir.Value) -> ir.Value:
+    """The sum of an integer column where the condition holds; 0 where it never does."""
+    return ibis.ifelse(condition, value, 0).sum().cast("int64")
+
+
+def count_of(condition: ir.BooleanValue) -> ir.Value:
+    """How many rows meet the condition."""
+    return ibis.ifelse(condition, 1, 0).sum().cast("int64")
+
+
+def min_of(condition: ir.BooleanValue, value: ir.Value) -> ir.Value:
+    """The least value where the condition holds; NULL where it never does."""
+    return ibis.ifelse(condition, value, ibis.null(value.type().copy(nullable=True))).min()
+
+
+def max_of(condition: ir.BooleanValue, value: ir.Value) -> ir.Value:
+    """The greatest value where the condition holds; NULL where it never does."""
+    return ibis.ifelse(condition, value, ibis.null(value.type().copy(nullable=True))).max()
+
+
+def order_key(lines: ir.Table) -> ir.Value:
+    """The order that a line belongs to; a line without one is an order by itself, named by its event."""
+    return ibis.coalesce(lines.order_id, ibis.literal("#") + lines.position.cast("string"))
+
+
+def bucket_of(table: ir.Table, by: Bucket) -> ir.Value:
+    """What rows are grouped by: an integer for day (since 1970), week (Monday first) and month (year*12+month-1), else
+    a string, empty where the row says nothing."""
+    if by == "day":
+        return table.day.cast("int64")
+    if by == "week":
+        return ((table.day.cast("int64") + 3) // 7).cast("int64")
+    if by == "month":
+        return table.month.cast("int64")
+    if by == "all":
+        return ibis.literal("all")
+    return ibis.coalesce(table["product_id" if by == "product" else by], ibis.literal(""))
+
+
+def between(table: ir.Table, since: int | None, until: int | None) -> ir.Table:
+    """Rows of the days from `since` to `until`, both included, None for open."""
+    if since is not None:
+        table = table.filter(table.day >= since)
+    if until is not None:
+        table = table.filter(table.day <= until)
+    return table
+
+
+def purchases(lines: ir.Table = LINES, records: ir.Table = RECORDS, only: ir.Table | None = None) -> ir.Table:
+    """One row per customer (root) and order, of all lines that have a customer.
+
+    `lines` counts paid sale lines: an order with none (a refund under a number of its own, gifts only) has lines = 0
+    and is no purchase, but its money counts. Money is in the business's currency; lines in others count as lines with
+    no money. gross: paid lines before refunds; refunded: positive; net: everything, adjustments included. Day, store
+    and channel are those of the sale, so that a refund weighs on the day of what it undoes. `only` (a table of
+    customer_id) restricts it to some customers.
+    """
+    kept = records.select("record_id", "customer_id")
+    if only is not None:
+        kept = kept.semi_join(only, "customer_id")
+    rows = lines.filter(lines.record_id.notnull()).inner_join(kept, "record_id")
+    sale = rows.paid & (rows.kind == "sale")
+    rows = rows.select(
+        customer_id=rows.customer_id,
+        order_id=order_key(rows),
+        at=rows.at,
+        day=rows.day.cast("int64"),
+        month=rows.month.cast("int64"),
+        store=rows.store,
+        channel=rows.channel,
+        amount=ibis.ifelse(rows.home, rows.amount, 0),
+        sale=sale,
+        refund=rows.kind == "refund",
+    )
+    folded = rows.group_by("customer_id", "order_id").aggregate(
+        sale_at=min_of(rows.sale, rows.at),
+        sale_day=min_of(rows.sale, rows.day),
+        sale_month=min_of(rows.sale, rows.month),
+        sale_store=min_of(rows.sale, rows.store),
+        sale_channel=min_of(rows.sale, rows.channel),
+        any_at=rows.at.min(),
+        any_day=rows.day.min(),
+        any_month=rows.month.min(),
+        any_store=rows.store.min(),
+        any_channel=rows.channel.min(),
+        gross=sum_of(rows.sale, rows.amount),
+        refunded=sum_of(rows.refund, -rows.amount),
+        net=rows.amount.sum().cast("int64"),
+        lines=count_of(rows.sale),
+    )
+    return folded.select(
+        customer_id=folded.customer_id,
+        order_id=folded.order_id,
+        at=ibis.coalesce(folded.sale_at, folded.any_at),
+        day=ibis.coalesce(folded.sale_day, folded.any_day),
+        month=ibis.coalesce(folded.sale_month, folded.any_month),
+        store=ibis.coalesce(folded.sale_store, folded.any_store),
+        channel=ibis.coalesce(folded.sale_channel, folded.any_channel),
+        gross=folded.gross,
+        refunded=folded.refunded,
+        net=folded.net,
+        lines=folded.lines,
+    )
+
+
+def customers(records: ir.Table = RECORDS, only: ir.Table | None = None) -> ir.Table:
+    """One row per customer: customer_id, known, erased (of any of its records), created_day (the earliest)."""
+    if only is not None:
+        records = records.semi_join(only, "customer_id")
+    rows = records.group_by("customer_id").aggregate(
+        known=count_of(records.known),
+        erased=count_of(records.erased),
+        created_day=records.created_day.cast("int64").min(),
+    )
+    return rows.mutate(known=rows.known > 0, erased=rows.erased > 0)
+
+
+def seen(
+    events: ir.Table = EVENTS, records: ir.Table = RECORDS, *, as_of: int, only: ir.Table | None = None
+) -> ir.Table:
+    """One row per customer who did anything up to `as_of`: customer_id, last_seen_day.
+
+    Counted is what customers do themselves; messages sent to them, tags given and the like (NOT_BY_CUSTOMER) are not.
+    """
+    kept = records.select("record_id", "customer_id")
+    rows = events.filter(events.record_id.notnull(), events.day <= as_of, events.name.notin(NOT_BY_CUSTOMER))
+    if only is not None:
+        kept = kept.semi_join(only, "customer_id")
+        rows = rows.semi_join(kept, "record_id")
+    # Folding by record before the join keeps the join as small as the number of people.
+    last = rows.group_by("record_id").aggregate(last_seen_day=rows.day.max().cast("int64"))
+    joined = last.inner_join(kept, "record_id")
+    return joined.group_by("customer_id").aggregate(last_seen_day=joined.last_seen_day.max())
+
+
+def visits(table: ir.Table = PURCHASES, *, as_of: int | None = None) -> ir.Table:
+    """One row per customer and day with a purchase: customer_id, day, month, orders, gross, net.
+
+    Orders of one day are one visit: rhythm is counted in visits.
+    """
+    rows = between(table.filter(table.lines > 0), None, as_of)
+    return rows.group_by("customer_id", "day", "month").aggregate(
+        orders=rows.count().cast("int64"), gross=rows.gross.sum().cast("int64"), net=rows.net.sum().cast("int64")
+    )

@@ -1,0 +1,167 @@
+"""The registry of metrics: every figure that people read, by key.
+
+Here belong aggregates with a definition that can be said in a sentence; what is said of single customers is in
+`scores`, what has a model behind it in `stats`. Add a function, then its entry here.
+"""
+
+from typing import Any
+
+from regulars.analytics import engines
+from regulars.analytics.metrics import loyalty, mood, people, sales
+from regulars.analytics.metrics.definition import Metric
+from regulars.analytics.metrics.people import month_ends
+from regulars.kernel.languages import Text
+
+__all__ = ["METRICS", "Metric", "explained", "month_ends", "sql"]
+
+_ALL = (
+    Metric(
+        "revenue",
+        Text(en="Revenue", zh="销售额"),
+        sales.revenue,
+        "销售额：gross（退款前）为单价和数量都大于零的订单行金额之和；refunded 为退款金额；"
+        "net（净额）＝ gross ＋ 整单调整（优惠、运费等）－ refunded。散客销售计入；退款计在退款当天；"
+        "非本位币的订单行不计。数据来源：Order Completed、Order Refunded、Order Cancelled 的订单行。",
+        ("bucket",),
+    ),
+    Metric(
+        "orders",
+        Text(en="Orders", zh="订单数"),
+        sales.orders,
+        "订单数：至少有一行金额大于零的不同订单，之后退款的也算；anonymous 为其中没有客户身份的散客订单。"
+        "按品类或商品看时，一张订单在它包含的每一类中各算一次，所以各项之和大于总数。"
+        "数据来源：Order Completed 的订单行。",
+        ("bucket",),
+    ),
+    Metric(
+        "average_order",
+        Text(en="Average order", zh="客单价"),
+        sales.average_order,
+        "客单价：退款前销售额 ÷ 订单数，四舍五入到最小货币单位。散客订单计入；没有本位币付费行的订单不计。"
+        "按品类或商品看时，是每张相关订单花在其中的金额。数据来源：Order Completed 的订单行。",
+        ("bucket",),
+    ),
+    Metric(
+        "buyers",
+        Text(en="Buyers", zh="购买客户数"),
+        sales.buyers,
+        "购买客户数：至少有一行付费订单的不同客户。合并过的档案算同一位客户；散客销售没有客户，不计入。"
+        "同一客户在几个分组里都买过，就在每组各算一次，所以各项之和大于总数。数据来源：订单行与客户档案。",
+        ("bucket",),
+    ),
+    Metric(
+        "new_and_returning",
+        Text(en="New and returning buyers", zh="新老客户"),
+        sales.new_and_returning,
+        "新老客户：首次购买所在的日、周或月里算新客，之后都算老客；按门店、渠道或总体看时，首次购买落在所选时段内的算新客。"
+        "同时给出两者退款前的销售额。不支持按品类或商品看。数据来源：客户的购买记录。",
+        ("bucket",),
+    ),
+    Metric(
+        "retention",
+        Text(en="Cohort retention", zh="同期群留存"),
+        loyalty.retention,
+        "同期群留存：按首次购买的月份把客户分成同期群（cohort），看他们之后每个月还有多少人购买"
+        "（months_since 为 0 即整个同期群）。留存率＝当月购买人数 ÷ 第 0 月人数。没有人购买的月份没有数据行；"
+        "月份按商家所在时区的自然月计，最后一个月尚不完整。金额为当月退款前（gross）与净额（net）。数据来源：客户的购买记录。",
+        ("cohort", "months_since"),
+    ),
+    Metric(
+        "time_between_purchases",
+        Text(en="Time between purchases", zh="购买间隔"),
+        loyalty.time_between_purchases,
+        "购买间隔：同一客户相邻两次购买相隔的天数，以及每种天数出现的次数和涉及的客户数。同一天的订单算一次到访。"
+        "最近一次购买之后仍在等待的时间不计，所以刚开业的商家看起来会比实际更快。数据来源：客户的购买记录。",
+        ("gap_days",),
+    ),
+    Metric(
+        "second_order",
+        Text(en="Second-order rate", zh="二次购买率"),
+        loyalty.second_order,
+        "二次购买率：按首次购买月份，看有多少客户在之后的某一天再次购买。二次购买率＝ second_soon ÷ observed："
+        "observed 为首次购买已满 within_days 天的客户，second_soon 为其中在这些天内再次购买的客户；"
+        "second_ever 为至今所有再次购买的客户。首日的多张订单算一次到访。数据来源：客户的购买记录。",
+        ("cohort",),
+    ),
+    Metric(
+        "rfm_matrix",
+        Text(en="RFM matrix", zh="RFM 矩阵"),
+        people.rfm_matrix,
+        "RFM 矩阵：按最近购买（r）与购买频次（f）得分划分的购买客户，5 分最好；给出人数、订单数、净消费额，"
+        "以及金额得分之和（除以人数即平均 m）。五等分：按购买客户的 20%、40%、60%、80% 分位值切分，"
+        "数值相同则得分相同，因此有的格子可能为空；也可在设置中改用固定分界。数据来源：客户评分；Hughes（1994）。",
+        ("r", "f"),
+    ),
+    Metric(
+        "rfm_groups",
+        Text(en="RFM groups", zh="RFM 分组"),
+        people.rfm_groups,
+        "RFM 分组：各分组的购买客户数、订单数与净消费额。分组由 r 以及 f 与 m 的均值决定；"
+        "只买过一次的客户仅按 r 分为新客、潜力、沉睡或流失。分组名称可以自定义。数据来源：客户评分。",
+        ("rfm_group",),
+    ),
+    Metric(
+        "stages",
+        Text(en="Lifecycle stages", zh="生命周期阶段"),
+        people.stages,
+        "生命周期阶段：已识别客户与购买客户在各阶段的人数与净消费额。潜在：尚未购买；新客：只在一天买过；活跃：多天买过；"
+        "沉睡与流失：距上次购买超过正常间隔的两倍、四倍（可设置）。到访满三次，按客户自己的平均间隔判断；"
+        "不足三次，按全体客户间隔的中位数判断。数据来源：客户评分。",
+        ("stage",),
+    ),
+    Metric(
+        "warnings",
+        Text(en="Churn warnings", zh="流失预警"),
+        people.warnings,
+        "流失预警：按预警原因统计的人数，以及他们在前一个半年的消费额。触发条件：静默超过 90 天，"
+        "且近半年消费比前半年下降至少 40%（均可设置）；或者超过自己的购买节奏而尚未流失。"
+        "不足以触发预警的原因组合也一并列出。数据来源：客户评分。",
+        ("warn_silent", "warn_spend", "warn_overdue", "warned"),
+    ),
+    Metric(
+        "stage_flow",
+        Text(en="Flow between stages", zh="阶段流转"),
+        people.stage_flow,
+        "阶段流转：相邻两个月末之间，有多少客户从哪个阶段转到哪个阶段。历史月末与今天使用同一规则，"
+        "只用当时已知的数据；唯有全体客户的间隔取自今天。absent 表示较早的月末还不是客户。"
+        "从未购买的匿名访客不计；今天已识别的客户，从有记录的第一天起算作潜在客户。数据来源：购买记录与客户档案。",
+        ("month", "from_stage", "to_stage"),
+    ),
+    Metric(
+        "nps",
+        Text(en="Net Promoter Score", zh="净推荐值（NPS）"),
+        mood.nps,
+        "净推荐值（NPS）：对“您愿意推荐我们吗？”的 0 到 10 分回答。NPS ＝（推荐者－贬损者）÷ 回答数 × 100；"
+        "9、10 分为推荐者，0 到 6 分为贬损者。同一客户的多次回答都计入，超出范围的分数不计。"
+        "数据来源：Survey Answered（nps）；Reichheld（2003）。",
+        ("bucket",),
+    ),
+    Metric(
+        "csat",
+        Text(en="Customer satisfaction", zh="客户满意度（CSAT）"),
+        mood.csat,
+        "客户满意度（CSAT）：1 到 5 分的回答。满意率＝ satisfied ÷ 回答数，4、5 分为满意；score_sum ÷ 回答数为平均分。"
+        "每次回答都计入，超出范围的分数不计。数据来源：Survey Answered（csat）。",
+        ("bucket",),
+    ),
+    Metric(
+        "events",
+        Text(en="Events", zh="事件数"),
+        mood.events,
+        "事件数：每种事件发生的次数，以及涉及的不同档案数。档案是初次见到的人或设备，合并过的在这里仍分开计。"
+        "数据来源：全部事件。",
+        ("name", "bucket"),
+    ),
+)
+
+METRICS: dict[str, Metric] = {metric.key: metric for metric in _ALL}
+
+
+def explained(key: str) -> Text:
+    """What a figure means: definition, formula, edge cases, source. Raises KeyError for an unknown key."""
+    return METRICS[key].explained
+
+
+def sql(key: str, dialect: engines.Dialect = "duckdb", **parameters: Any) -> str:
+    """The SQL of a metric with these parameters; compiled once for each set of them."""
+    return engines.sql(METRICS[key].build, dialect, **parameters)

@@ -1,0 +1,62 @@
+"""Whether and when customers come back: cohorts, time between purchases, the second order."""
+
+import ibis
+import ibis.expr.types as ir
+
+from regulars.analytics.facts import PURCHASES, count_of, min_of, visits
+
+
+def retention(*, as_of: int | None = None, since_month: int | None = None) -> ir.Table:
+    """Cohort retention: customers by the month of their first purchase (cohort), and how many of them buy again each
+    month after (months_since 0 is the whole cohort). Share = customers ÷ customers at 0. A month without any buyer of
+    the cohort has no row. Gross before and net after refunds, in that month. Months are calendar months of the
+    business's zone; the last one is incomplete. Source: purchases of customers.
+    """
+    days = visits(as_of=as_of)
+    monthly = days.group_by("customer_id", "month").aggregate(
+        gross=days.gross.sum().cast("int64"), net=days.net.sum().cast("int64")
+    )
+    first = monthly.group_by("customer_id").aggregate(cohort=monthly.month.min())
+    if since_month is not None:
+        first = first.filter(first.cohort >= since_month)
+    rows = monthly.inner_join(first, "customer_id")
+    rows = rows.mutate(months_since=rows.month - rows.cohort)
+    return rows.group_by("cohort", "months_since").aggregate(
+        customers=rows.count().cast("int64"), gross=rows.gross.sum().cast("int64"), net=rows.net.sum().cast("int64")
+    )
+
+
+def time_between_purchases(*, as_of: int | None = None) -> ir.Table:
+    """Time between purchases: how many times so many days passed from one purchase of a customer to the next.
+    Purchases of one day are one visit. Each row is a number of days, the times it occurred and the different customers
+    it occurred with. Waiting that goes on (since the last purchase) isn't counted, so a young business looks quicker
+    than it is. Source: purchases of customers.
+    """
+    days = visits(as_of=as_of)
+    before = days.day.lag().over(ibis.window(group_by="customer_id", order_by="day"))
+    gaps = days.select(customer_id=days.customer_id, gap_days=days.day - before)
+    gaps = gaps.filter(gaps.gap_days.notnull())
+    per = gaps.group_by("gap_days", "customer_id").aggregate(times=gaps.count())
+    return per.group_by("gap_days").aggregate(times=per.times.sum().cast("int64"), customers=per.count().cast("int64"))
+
+
+def second_order(*, as_of: int, within_days: int = 90) -> ir.Table:
+    """Second-order rate: of the customers who first bought in a month (cohort), how many bought again on a later day.
+    Rate = second_soon ÷ observed: customers whose first purchase lies at least within_days back are observed;
+    second_soon are those of them who came again within these days. second_ever: all who came again by now. Orders of
+    the first day are one visit. Source: purchases of customers.
+    """
+    bought = PURCHASES.filter(PURCHASES.lines > 0, PURCHASES.day <= as_of)
+    first = bought.group_by("customer_id").aggregate(first_day=bought.day.min(), cohort=bought.month.min())
+    rows = bought.select("customer_id", "day").inner_join(first, "customer_id")
+    per = rows.group_by("customer_id", "cohort", "first_day").aggregate(
+        second_day=min_of(rows.day > rows.first_day, rows.day)
+    )
+    observed = per.first_day + within_days <= as_of
+    soon = ibis.coalesce(per.second_day - per.first_day <= within_days, False)
+    return per.group_by("cohort").aggregate(
+        customers=per.count().cast("int64"),
+        observed=count_of(observed),
+        second_soon=count_of(observed & soon),
+        second_ever=count_of(per.second_day.notnull()),
+    )

@@ -1,0 +1,123 @@
+"""How the customers are spread over groups, stages and warnings, from their scores; and the flow between stages."""
+
+from datetime import date
+from itertools import pairwise
+
+import ibis
+import ibis.expr.types as ir
+
+from regulars.analytics import lifecycle
+from regulars.analytics.cutoffs import Cutoffs, Thresholds
+from regulars.analytics.facts import SCORES, count_of, customers, max_of, visits
+from regulars.kernel import clock
+
+_NEVER = 10**9
+
+
+def _counted() -> ir.Table:
+    """Whom figures about people count: known, or a buyer; not erased."""
+    return SCORES.filter(SCORES.known | (SCORES.orders > 0), ~SCORES.erased)
+
+
+def rfm_matrix() -> ir.Table:
+    """RFM matrix: buyers by recency score (r) and frequency score (f), 5 is best, with their number, orders, net spend
+    and the sum of their monetary scores (÷ customers = average m). Quintiles: the population of buyers is cut at the
+    values below which 20, 40, 60 and 80 % lie; equal values share a score, so cells may stay empty. Or fixed cut-offs
+    from the settings. Source: scores; Hughes (1994).
+    """
+    rows = SCORES.filter(SCORES.orders > 0, ~SCORES.erased)
+    return rows.group_by("r", "f").aggregate(
+        customers=rows.count().cast("int64"),
+        orders=rows.orders.sum().cast("int64"),
+        net=rows.net.sum().cast("int64"),
+        m_sum=rows.m.sum().cast("int64"),
+    )
+
+
+def rfm_groups() -> ir.Table:
+    """RFM groups: buyers by named group, with their number, orders and net spend. The group follows from r and the mean
+    of f and m; who bought once is new, potential, dormant or lost, by r alone. Names can be set. Source: scores.
+    """
+    rows = SCORES.filter(SCORES.orders > 0, ~SCORES.erased)
+    return rows.group_by("rfm_group").aggregate(
+        customers=rows.count().cast("int64"), orders=rows.orders.sum().cast("int64"), net=rows.net.sum().cast("int64")
+    )
+
+
+def stages() -> ir.Table:
+    """Lifecycle stages: known customers and buyers by stage, with net spend. Potential: not bought yet. New: bought on
+    one day. Active: on several. Dormant and lost: later than twice and four times the rhythm (settings). The rhythm is
+    the customer's own average time between visits from three visits on, the population's median before. Source: scores.
+    """
+    rows = _counted()
+    return rows.group_by("stage").aggregate(
+        customers=rows.count().cast("int64"), net=rows.net.sum().cast("int64"), warned=count_of(rows.warned)
+    )
+
+
+def warnings() -> ir.Table:
+    """Churn warnings: known customers and buyers by the reasons that apply, with their number and what they spent in
+    the half-year before. Warned: silent for over 90 days and spend down by 40 % between half-years (settings), or
+    overdue by their own rhythm and not yet lost. Combinations that warn nobody are counted too. Source: scores.
+    """
+    rows = _counted().filter(SCORES.orders > 0)
+    return rows.group_by("warn_silent", "warn_spend", "warn_overdue", "warned").aggregate(
+        customers=rows.count().cast("int64"), spend_before=rows.spend_before.sum().cast("int64")
+    )
+
+
+def stage_flow(*, months: tuple[tuple[int, int], ...], cutoffs: Cutoffs, thresholds: Thresholds) -> ir.Table:
+    """Flow between stages: for each pair of consecutive month ends (`month_ends`), how many customers went from which
+    stage to which. Stages at past month ends follow the same rule as today's, from what was known by then; only the
+    population's rhythm is today's. absent: no customer yet at the earlier end. Anonymous visitors who never bought are
+    not counted; people known today count as potential from their first day on record. Source: purchases, records.
+    """
+    if len(months) < 2:
+        raise ValueError("a flow needs at least two month ends")
+    days = visits()
+    # A column per month end instead of a row: one pass over the visits, no join of customers with months.
+    held = days.group_by("customer_id").aggregate(
+        first_day=days.day.min(),
+        **{f"visits_{month}": count_of(days.day <= end) for month, end in months},
+        **{f"last_{month}": max_of(days.day <= end, days.day) for month, end in months},
+    )
+    people = customers().left_join(held, "customer_id").drop("customer_id_right")
+    people = people.filter(~people.erased, people.known | people.first_day.notnull())
+    begun = ibis.least(
+        ibis.coalesce(people.created_day, people.first_day, _NEVER), ibis.coalesce(people.first_day, _NEVER)
+    )
+
+    def stage_at(month: int, end: int) -> ir.Value:
+        count, last = people[f"visits_{month}"], people[f"last_{month}"]
+        own = lifecycle.own_gap(count, people.first_day, last)
+        rhythm = lifecycle.gap(count, own, cutoffs, thresholds)
+        said = lifecycle.stage(count, end - last, rhythm, cutoffs)
+        return ibis.ifelse(begun <= end, said, lifecycle.ABSENT)
+
+    wide = people.select(**{f"stage_{month}": stage_at(month, end) for month, end in months})
+    wide = wide.group_by(*wide.columns).aggregate(customers=wide.count().cast("int64"))
+    flows = []
+    for (before, _), (month, _) in pairwise(months):
+        pair = wide.select(
+            month=ibis.literal(month, "int64"),
+            from_stage=wide[f"stage_{before}"],
+            to_stage=wide[f"stage_{month}"],
+            customers=wide.customers,
+        )
+        pair = pair.filter(pair.to_stage != lifecycle.ABSENT)
+        flows.append(
+            pair.group_by("month", "from_stage", "to_stage").aggregate(customers=pair.customers.sum().cast("int64"))
+        )
+    return ibis.union(*flows, distinct=False) if len(flows) > 1 else flows[0]
+
+
+def month_ends(until_day: int, count: int) -> tuple[tuple[int, int], ...]:
+    """The last `count` month ends up to the day, as (month, its last day), oldest first; a month that isn't over is
+    left out."""
+    day = clock.day_of(until_day + 1)
+    month = day.year * 12 + day.month - 2
+    ends = []
+    for number in range(month - count + 1, month + 1):
+        first_of_next = date((number + 1) // 12, (number + 1) % 12 + 1, 1)
+        ends.append((number, clock.day_number(first_of_next) - 1))
+    return tuple(ends)

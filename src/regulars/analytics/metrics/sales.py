@@ -1,0 +1,103 @@
+"""Sales by time, store, channel, category or product: revenue, orders, buyers, new against returning."""
+
+import ibis
+import ibis.expr.types as ir
+
+from regulars.analytics.facts import (
+    LINES,
+    PURCHASES,
+    RECORDS,
+    Bucket,
+    between,
+    bucket_of,
+    count_of,
+    order_key,
+    sum_of,
+)
+
+
+def revenue(*, by: Bucket = "day", since: int | None = None, until: int | None = None) -> ir.Table:
+    """Revenue: gross is the sum of paid lines (price and quantity above zero) before refunds; refunded is what was
+    given back; net = gross + adjustments of orders (discounts, postage) − refunded. Anonymous sales count. Refunds
+    count on the day they are made. Lines in other currencies than the business's don't count. Source: lines of
+    Order Completed, Order Refunded and Order Cancelled.
+    """
+    rows = between(LINES.filter(LINES.home), since, until)
+    rows = rows.select(
+        bucket=bucket_of(rows, by), amount=rows.amount, sale=rows.paid & (rows.kind == "sale"), kind=rows.kind
+    )
+    return rows.group_by("bucket").aggregate(
+        gross=sum_of(rows.sale, rows.amount),
+        refunded=sum_of(rows.kind == "refund", -rows.amount),
+        net=rows.amount.sum().cast("int64"),
+    )
+
+
+def _orders(by: Bucket, since: int | None, until: int | None) -> ir.Table:
+    rows = between(LINES.filter(LINES.paid, LINES.kind == "sale"), since, until)
+    rows = rows.select(
+        bucket=bucket_of(rows, by),
+        order=order_key(rows),
+        amount=ibis.ifelse(rows.home, rows.amount, 0),
+        home=rows.home,
+        anonymous=rows.record_id.isnull(),
+    )
+    return rows.group_by("bucket", "order").aggregate(
+        gross=rows.amount.sum().cast("int64"), home=count_of(rows.home), anonymous=count_of(rows.anonymous)
+    )
+
+
+def orders(*, by: Bucket = "day", since: int | None = None, until: int | None = None) -> ir.Table:
+    """Orders: different orders with at least one paid line, whatever was refunded later; anonymous says how many of
+    them belong to no customer. By category or product an order counts in each that it contains, so that the parts
+    add up to more than the whole. Source: lines of Order Completed.
+    """
+    rows = _orders(by, since, until)
+    return rows.group_by("bucket").aggregate(orders=rows.count().cast("int64"), anonymous=count_of(rows.anonymous > 0))
+
+
+def average_order(*, by: Bucket = "day", since: int | None = None, until: int | None = None) -> ir.Table:
+    """Average order: gross revenue ÷ number of orders, rounded half up to the minor unit, before refunds. Anonymous
+    orders count; orders without a paid line in the business's currency don't. By category or product: what such an
+    order spends in it. Source: lines of Order Completed.
+    """
+    rows = _orders(by, since, until)
+    rows = rows.filter(rows.home > 0)
+    totals = rows.group_by("bucket").aggregate(orders=rows.count().cast("int64"), gross=rows.gross.sum().cast("int64"))
+    return totals.mutate(average=((totals.gross * 2 + totals.orders) // (totals.orders * 2)).cast("int64"))
+
+
+def buyers(*, by: Bucket = "day", since: int | None = None, until: int | None = None) -> ir.Table:
+    """Buyers: different customers with at least one paid line. Merged records are one customer; anonymous sales have
+    no buyer. A customer who buys in two buckets counts in each, so that the parts add up to more than the whole.
+    Source: lines of Order Completed, joined to customers.
+    """
+    rows = between(LINES.filter(LINES.paid, LINES.kind == "sale", LINES.record_id.notnull()), since, until)
+    rows = rows.select(bucket=bucket_of(rows, by), record_id=rows.record_id).distinct()
+    joined = rows.inner_join(RECORDS.select("record_id", "customer_id"), "record_id")
+    people = joined.select("bucket", "customer_id").distinct()
+    return people.group_by("bucket").aggregate(buyers=people.count().cast("int64"))
+
+
+def new_and_returning(*, by: Bucket = "month", since: int | None = None, until: int | None = None) -> ir.Table:
+    """New against returning: a buyer is new in the day, week or month of their first purchase ever, returning in
+    later ones; by store, channel or in all, new when the first purchase ever lies within the period asked for.
+    Gross of each, before refunds. Not by category or product. Source: purchases of customers.
+    """
+    bought = PURCHASES.filter(PURCHASES.lines > 0)
+    first = bought.group_by("customer_id").aggregate(first_day=bought.day.min(), first_month=bought.month.min())
+    rows = between(bought, since, until)
+    per = rows.select(customer_id=rows.customer_id, bucket=bucket_of(rows, by), gross=rows.gross)
+    per = per.group_by("bucket", "customer_id").aggregate(gross=per.gross.sum().cast("int64"))
+    joined = per.inner_join(first, "customer_id")
+    if by in ("day", "week", "month"):
+        begun = joined.select(day=joined.first_day, month=joined.first_month, **{n: joined[n] for n in per.columns})
+        joined = begun.mutate(new=bucket_of(begun, by) == begun.bucket)
+    else:
+        joined = joined.mutate(new=joined.first_day >= (since if since is not None else -1_000_000))
+    return joined.group_by("bucket").aggregate(
+        new_buyers=count_of(joined.new),
+        returning_buyers=count_of(~joined.new),
+        new_gross=sum_of(joined.new, joined.gross),
+        returning_gross=sum_of(~joined.new, joined.gross),
+    )

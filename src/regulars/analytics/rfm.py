@@ -1,0 +1,86 @@
+"""RFM: recency, frequency and monetary value as scores from 1 to 5, and the named groups that they make.
+
+After Hughes, Strategic Database Marketing (1994): fifths of the population for each of the three.
+"""
+
+import ibis
+import ibis.expr.types as ir
+
+from regulars.analytics.cutoffs import Cutoffs, Thresholds
+from regulars.kernel.languages import Text
+
+GROUPS: dict[str, Text] = {
+    "champions": Text(en="High-value", zh="高价值"),
+    "loyal": Text(en="Loyal", zh="忠诚"),
+    "potential": Text(en="Potential", zh="潜力"),
+    "new": Text(en="New", zh="新客"),
+    "needs_attention": Text(en="Needs attention", zh="需关注"),
+    "dormant": Text(en="Dormant", zh="沉睡"),
+    "lost": Text(en="Lost", zh="流失"),
+}
+"""Keys in order of worth, with their usual names; a business can give its own (`Cutoffs.names`)."""
+
+MEANING: dict[str, Text] = {
+    "champions": Text(en="Buy often, spend much, were here lately.", zh="买得勤、花得多，最近还来过。"),
+    "loyal": Text(en="Come regularly and were here not long ago.", zh="经常光顾，不久前来过。"),
+    "potential": Text(en="Were here lately and could come more often.", zh="最近来过，还有提升空间。"),
+    "new": Text(en="Bought for the first time, lately.", zh="最近第一次购买。"),
+    "needs_attention": Text(en="Were good customers and are slipping away.", zh="曾是好客户，正在疏远。"),
+    "dormant": Text(en="Bought little and not for a while.", zh="买得不多，有一阵没来了。"),
+    "lost": Text(en="Bought little and very long ago.", zh="买得不多，很久没来了。"),
+}
+
+_C, _L, _P, _N, _A, _D, _X = GROUPS
+
+# Rows: r from 1 to 5. Columns: the mean of f and m, rounded up, from 1 to 5.
+GRID: tuple[tuple[str, ...], ...] = (
+    (_X, _X, _X, _A, _A),
+    (_D, _D, _A, _A, _A),
+    (_P, _P, _L, _L, _L),
+    (_P, _P, _L, _C, _C),
+    (_P, _P, _L, _C, _C),
+)
+# Who bought once, by r from 1 to 5: one order, however large, makes nobody loyal.
+ONCE: tuple[str, ...] = (_X, _D, _P, _N, _N)
+
+
+def name(key: str, cutoffs: Cutoffs | None = None) -> Text:
+    """What a group is called: the business's own name or the usual one."""
+    for own, en, zh in cutoffs.names if cutoffs else ():
+        if own == key:
+            return Text(en=en, zh=zh)
+    return GROUPS[key]
+
+
+def group_of(r: int, f: int, m: int, orders: int) -> str:
+    """The group of one customer with these scores (the same rule as `group`, for pages that explain it)."""
+    return ONCE[r - 1] if orders == 1 else GRID[r - 1][(f + m + 1) // 2 - 1]
+
+
+def cuts(cutoffs: Cutoffs, thresholds: Thresholds) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """The ascending cuts in force: of recency in days, of orders, of net spend in minor units."""
+    if cutoffs.rfm == "fixed":
+        return cutoffs.rfm_recency, cutoffs.rfm_orders, cutoffs.rfm_net
+    return thresholds.recency, thresholds.orders, thresholds.net
+
+
+def above(value: ir.Value, ascending: tuple[int, ...]) -> ir.Value:
+    """How many of the cuts lie below the value: equal values always share a score."""
+    return sum((ibis.ifelse(value > cut, 1, 0) for cut in ascending[1:]), ibis.ifelse(value > ascending[0], 1, 0))
+
+
+def group(r: ir.Value, f: ir.Value, m: ir.Value, orders: ir.Value) -> ir.Value:
+    """The key of the group; NULL where there are no scores."""
+    cell = r * 10 + ((f + m + 1) // 2).cast("int64")
+    once = [((orders == 1) & (r == row + 1), key) for row, key in enumerate(ONCE)]
+    often = [
+        (
+            cell.isin(
+                [(row + 1) * 10 + c + 1 for row, keys in enumerate(GRID) for c, k in enumerate(keys) if k == key]
+            ),
+            key,
+        )
+        for key in GROUPS
+        if any(key in keys for keys in GRID)
+    ]
+    return ibis.cases(*once, *often)

@@ -1,0 +1,191 @@
+"""What is said of each customer: figures, then judgements, in one definition for full and live refresh alike.
+
+A full refresh makes `figures` a table, reads `thresholds` from it and writes `scores`; a live refresh runs the same
+`scores` for the customers in `changed`, under the thresholds of the last full one. Every figure depends on one
+customer's rows alone, so live equals full by construction.
+"""
+
+import ibis
+import ibis.expr.types as ir
+
+from regulars.analytics import lifecycle, rfm
+from regulars.analytics.cutoffs import PERCENTS, Cutoffs, Thresholds
+from regulars.analytics.facts import (
+    EVENTS,
+    FIGURES,
+    PURCHASES,
+    RECORDS,
+    SCORES,
+    between,
+    count_of,
+    customers,
+    max_of,
+    min_of,
+    seen,
+    sum_of,
+)
+
+COMPUTED: tuple[str, ...] = tuple(
+    name
+    for name in SCORES.columns
+    if name not in ("p_alive", "expected_orders", "expected_value", "value_low", "value_high")
+)
+"""The columns of scores that this module says; the rest comes from statistics over orders and days."""
+
+
+def figures(
+    purchases: ir.Table = PURCHASES,
+    events: ir.Table = EVENTS,
+    records: ir.Table = RECORDS,
+    *,
+    as_of: int,
+    cutoffs: Cutoffs,
+    only: ir.Table | None = None,
+) -> ir.Table:
+    """One row per customer, of everything up to the end of day `as_of` (columns: facts.FIGURES).
+
+    orders: purchases (refunded ones too); visits: days with a purchase; net: after all refunds, also those without an
+    order. recency_days and silent_days count from the last purchase and the last sign of life to `as_of`. spend_recent
+    and spend_before: net of the last window of churn_window_days and of the one before. store and channel: where most
+    orders were made, of equals the latest. `only` (a table of customer_id) restricts everything to those customers.
+    """
+    bought = between(purchases, None, as_of)
+    if only is not None:
+        bought = bought.semi_join(only, "customer_id")
+    sale = bought.lines > 0
+    recent = bought.day > as_of - cutoffs.churn_window_days
+    before = (bought.day > as_of - 2 * cutoffs.churn_window_days) & ~recent
+    daily = bought.group_by("customer_id", "day").aggregate(
+        orders=count_of(sale),
+        gross=bought.gross.sum().cast("int64"),
+        net=bought.net.sum().cast("int64"),
+        recent=sum_of(recent, bought.net),
+        before=sum_of(before, bought.net),
+    )
+    visit = daily.orders > 0
+    spent = daily.group_by("customer_id").aggregate(
+        orders=daily.orders.sum().cast("int64"),
+        visits=count_of(visit),
+        gross=daily.gross.sum().cast("int64"),
+        net=daily.net.sum().cast("int64"),
+        first_day=min_of(visit, daily.day),
+        last_day=max_of(visit, daily.day),
+        spend_recent=daily.recent.sum().cast("int64"),
+        spend_before=daily.before.sum().cast("int64"),
+    )
+    people = customers(records, only)
+    rows = (
+        people.left_join(spent, "customer_id")
+        .drop("customer_id_right")
+        .left_join(seen(events, records, as_of=as_of, only=only), "customer_id")
+        .drop("customer_id_right")
+        .left_join(usual(bought, "store"), "customer_id")
+        .drop("customer_id_right")
+        .left_join(usual(bought, "channel"), "customer_id")
+        .drop("customer_id_right")
+    )
+    last_seen = ibis.coalesce(rows.last_seen_day, rows.last_day)
+    return rows.select(
+        customer_id=rows.customer_id,
+        known=rows.known,
+        erased=rows.erased,
+        orders=ibis.coalesce(rows.orders, 0),
+        visits=ibis.coalesce(rows.visits, 0),
+        gross=ibis.coalesce(rows.gross, 0),
+        net=ibis.coalesce(rows.net, 0),
+        first_day=rows.first_day,
+        last_day=rows.last_day,
+        last_seen_day=last_seen,
+        own_gap=lifecycle.own_gap(rows.visits, rows.first_day, rows.last_day),
+        recency_days=as_of - rows.last_day,
+        silent_days=as_of - last_seen,
+        spend_recent=ibis.coalesce(rows.spend_recent, 0),
+        spend_before=ibis.coalesce(rows.spend_before, 0),
+        store=rows.store,
+        channel=rows.channel,
+    )
+
+
+def usual(bought: ir.Table, column: str) -> ir.Table:
+    """One row per customer: the value of the column with most purchases, of equals the latest, of equals the least."""
+    rows = bought.filter(bought.lines > 0, bought[column].notnull())
+    counted = rows.group_by("customer_id", column).aggregate(n=rows.count(), latest=rows.at.max())
+    order = [ibis.desc("n"), ibis.desc("latest"), ibis.asc(column)]
+    ranked = counted.mutate(place=ibis.row_number().over(group_by="customer_id", order_by=order))
+    return ranked.filter(ranked.place == 0).select("customer_id", column)
+
+
+def thresholds(table: ir.Table = FIGURES) -> ir.Table:
+    """The population's part: rows (dimension, people, p10 … p95) for recency, orders, net and gap.
+
+    The people are buyers who aren't erased; for gap, those with two visits or more. pN is the least value such that at
+    least N % of them have it or less (the nearest-rank percentile, always a value that occurs). `Thresholds.from_rows`
+    reads it.
+    """
+    people = table.filter(table.orders > 0, ~table.erased)
+    columns = {"recency": "recency_days", "orders": "orders", "net": "net", "gap": "own_gap"}
+    parts = []
+    for dimension, column in columns.items():
+        rows = people.filter(people[column].notnull())
+        rows = rows.select(dimension=ibis.literal(dimension), value=rows[column].cast("int64"))
+        parts.append(rows.group_by("dimension", "value").aggregate(n=rows.count().cast("int64")))
+    values = ibis.union(*parts, distinct=False)
+    up_to = ibis.window(group_by="dimension", order_by="value", preceding=(None, 0))
+    ranked = values.mutate(
+        up_to=values.n.sum().over(up_to).cast("int64"),
+        people=values.n.sum().over(ibis.window(group_by="dimension")).cast("int64"),
+    )
+    return ranked.group_by("dimension").aggregate(
+        people=ranked.people.max(),
+        **{f"p{n}": min_of(ranked.up_to * 100 >= ranked.people * n, ranked.value) for n in PERCENTS},
+    )
+
+
+def judged(table: ir.Table = FIGURES, *, cutoffs: Cutoffs, thresholds: Thresholds) -> ir.Table:
+    """Figures to scores: RFM, stage and warnings of each customer (columns: COMPUTED, in their order).
+
+    r, f, m and rfm_group are NULL for who never bought, and so is gap_days. A customer is warned
+    - when silent for more than churn_silent_days and spend fell by at least churn_spend_percent
+      (warn_silent and warn_spend), or
+    - when overdue by their own rhythm (warn_overdue; own_rhythm_visits needed) and not yet lost.
+    """
+    recency_cuts, order_cuts, net_cuts = rfm.cuts(cutoffs, thresholds)
+    buyer = table.orders > 0
+
+    def scored(value: ir.Value) -> ir.Value:
+        return ibis.ifelse(buyer, value.cast("int64"), ibis.null("int64"))
+
+    rows = table.mutate(
+        r=scored(5 - rfm.above(table.recency_days, recency_cuts)),
+        f=scored(1 + rfm.above(table.orders, order_cuts)),
+        m=scored(1 + rfm.above(table.net, net_cuts)),
+        gap_days=scored(lifecycle.gap(table.visits, table.own_gap, cutoffs, thresholds)),
+    )
+    lost = lifecycle.late(rows.recency_days, rows.gap_days, cutoffs.lost_percent, cutoffs.lost_least_days)
+    overdue = lifecycle.late(rows.recency_days, rows.gap_days, cutoffs.overdue_percent, cutoffs.overdue_least_days)
+    fell = rows.spend_recent * 100 <= rows.spend_before * (100 - cutoffs.churn_spend_percent)
+    rows = rows.mutate(
+        rfm_group=rfm.group(rows.r, rows.f, rows.m, rows.orders),
+        stage=lifecycle.stage(rows.visits, rows.recency_days, rows.gap_days, cutoffs),
+        warn_silent=ibis.coalesce(buyer & (rows.silent_days > cutoffs.churn_silent_days), False),
+        warn_spend=(rows.spend_before > 0) & fell,
+        warn_overdue=ibis.coalesce((rows.visits >= cutoffs.own_rhythm_visits) & overdue & ~lost, False),
+    )
+    rows = rows.mutate(warned=(rows.warn_silent & rows.warn_spend) | rows.warn_overdue)
+    types = SCORES.schema()
+    return rows.select(**{name: rows[name].cast(types[name]) for name in COMPUTED})
+
+
+def scores(
+    purchases: ir.Table = PURCHASES,
+    events: ir.Table = EVENTS,
+    records: ir.Table = RECORDS,
+    *,
+    as_of: int,
+    cutoffs: Cutoffs,
+    thresholds: Thresholds,
+    only: ir.Table | None = None,
+) -> ir.Table:
+    """The scores of all customers, or of those in `only`, as of the end of day `as_of`."""
+    counted = figures(purchases, events, records, as_of=as_of, cutoffs=cutoffs, only=only)
+    return judged(counted, cutoffs=cutoffs, thresholds=thresholds)
