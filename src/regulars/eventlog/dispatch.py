@@ -1,0 +1,196 @@
+"""Hands committed events on: numbers them densely, and carries each subscriber along by a cursor of its own.
+
+A handler runs in the transaction that moves its cursor, so that what it writes to the database happens exactly once;
+what it does elsewhere has to be idempotent by event id. A handler that fails stops its own cursor only: its work is
+undone, it is called again after a while with the first event alone, then, if that one fails ATTEMPTS times, the event
+is parked and those after it go on.
+"""
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import connection, transaction
+
+from regulars.accounts.actors import Actor
+from regulars.accounts.services import audit
+from regulars.eventlog import queries, wake
+from regulars.eventlog.models import Cursor, Numbering, ParkedEvent
+from regulars.eventlog.rows import EventRow
+from regulars.kernel import clock
+from regulars.kernel.errors import NotFound
+from regulars.kernel.languages import Text
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 6  # with the pauses of _pause about a minute until an event is parked
+BATCH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """`handle` gets events in the order of their positions; `names` narrows to those it wants (None: all)."""
+
+    name: str
+    handle: Callable[[list[EventRow]], None]
+    names: frozenset[str] | None = None
+
+
+def number(limit: int = 20_000) -> int:
+    """Give committed events without a position the next ones, in the order of their ids; how many.
+
+    Only one process does it at a time: the one that gets the lock of the single numbering row; others get 0. On
+    SQLite the position is given at once by `append`, inside the only write transaction there is.
+    """
+    if connection.vendor == "sqlite":
+        return 0
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("INSERT INTO eventlog_numbering (id, last) VALUES (1, 0) ON CONFLICT DO NOTHING")
+        holder = Numbering.objects.select_for_update(skip_locked=True).filter(id=1).first()
+        if holder is None:
+            return 0
+        cursor.execute(
+            "UPDATE eventlog_event e SET position = %s + n.place FROM (SELECT id, row_number() OVER (ORDER BY id) AS "
+            "place FROM (SELECT id FROM eventlog_event WHERE position IS NULL ORDER BY id LIMIT %s) f) n "
+            "WHERE e.id = n.id",
+            [holder.last, limit],
+        )
+        count: int = cursor.rowcount
+        if count:
+            Numbering.objects.filter(id=1).update(last=holder.last + count)
+    return count
+
+
+def _pause(failures: int) -> timedelta:
+    """1, 2, 4 … seconds, a minute at most."""
+    return timedelta(seconds=min(2 ** (failures - 1), 60))
+
+
+def advance(subscriber: Subscriber, *, batch: int = BATCH) -> bool:
+    """Carry one subscriber on by at most `batch` events; True when there is more to do at once.
+
+    Never raises for a fault of the handler: that is logged, kept with the cursor, and tried again later.
+    """
+    cursor = Cursor.objects.filter(name=subscriber.name).first()
+    if cursor is None:
+        Cursor.objects.get_or_create(name=subscriber.name)
+        return True
+    if cursor.retry_at and cursor.retry_at > clock.now():
+        return False
+    last = queries.last_position()
+    if cursor.position >= last:
+        return False
+    upto = min(cursor.position + (1 if cursor.failures else batch), last)
+    try:
+        with transaction.atomic():
+            # another process may carry the same subscriber: whoever has the row goes on
+            held = Cursor.objects.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+            now_at = held.filter(name=subscriber.name).values_list("position", flat=True).first()
+            if now_at != cursor.position:
+                return False
+            events = queries.after(cursor.position, upto - cursor.position, names=subscriber.names)
+            if events:
+                subscriber.handle(events)
+            Cursor.objects.filter(name=subscriber.name).update(
+                position=upto, failures=0, retry_at=None, error="", moved_at=clock.now()
+            )
+    except Exception as error:
+        log.exception("%s failed on the events after position %s", subscriber.name, cursor.position)
+        _failed(subscriber.name, cursor, upto, error)
+        return False
+    return upto < last
+
+
+def _failed(name: str, cursor: Cursor, upto: int, error: Exception) -> None:
+    """Wait, and when it was one event and it had its attempts, park it."""
+    said = f"{type(error).__name__}: {error}"[:2000]
+    failures = cursor.failures + 1
+    with transaction.atomic():
+        rows = Cursor.objects.filter(name=name, position=cursor.position)
+        if upto == cursor.position + 1 and failures >= ATTEMPTS:
+            event = queries.at_positions([upto])
+            ParkedEvent.objects.update_or_create(
+                subscriber=name,
+                position=upto,
+                defaults={
+                    "name": event[0].name if event else "", "error": said, "failures": failures,
+                    "parked_at": clock.now(), "state": "parked",
+                },
+            )  # fmt: skip
+            rows.update(position=upto, failures=0, retry_at=None, error="", moved_at=clock.now())
+        else:
+            rows.update(failures=failures, retry_at=clock.now() + _pause(failures), error=said)
+
+
+def unpark(subscriber: Subscriber) -> int:
+    """Give the subscriber the parked events that somebody asked to try again, one by one; how many it took."""
+    waiting = ParkedEvent.objects.filter(subscriber=subscriber.name, state="retry").order_by("position")
+    wanted = {row.position: row for row in waiting[:BATCH]}
+    taken = 0
+    for event in queries.at_positions(list(wanted)) if wanted else []:
+        assert event.position is not None
+        row = wanted[event.position]
+        try:
+            with transaction.atomic():
+                if not ParkedEvent.objects.filter(id=row.pk, state="retry").update(state="done"):
+                    continue
+                subscriber.handle([event])
+            taken += 1
+        except Exception as error:
+            log.exception("%s failed again on the parked event at position %s", subscriber.name, event.position)
+            ParkedEvent.objects.filter(id=row.pk).update(
+                state="parked", error=f"{type(error).__name__}: {error}"[:2000], failures=row.failures + 1
+            )
+    return taken
+
+
+def run_once(subscribers: Sequence[Subscriber]) -> bool:
+    """One round of everything: number, carry each subscriber on, try parked events; True when there is more at once."""
+    more = number() > 0
+    for subscriber in subscribers:
+        more |= advance(subscriber)
+        unpark(subscriber)
+    return more
+
+
+def follow(subscribers: Sequence[Subscriber], *, from_now: Collection[str] = ()) -> None:
+    """Make sure each subscriber has a cursor; those named in `from_now` begin at the end of the log, the others at
+    its beginning. A cursor that is there stays where it is.
+    """
+    last = queries.last_position()
+    for subscriber in subscribers:
+        Cursor.objects.get_or_create(
+            name=subscriber.name, defaults={"position": last if subscriber.name in from_now else 0}
+        )
+
+
+@transaction.atomic
+def replay(*, subscriber: str, position: int, by: Actor) -> None:
+    """Put a subscriber's cursor back (or on) so that the next event it gets is the one after `position`."""
+    by.require("quarantine.repair")
+    place = min(max(position, 0), queries.last_position())
+    rows = Cursor.objects.filter(name=subscriber)
+    if not rows.update(position=place, failures=0, retry_at=None, error="", moved_at=clock.now()):
+        raise NotFound("subscriber", Text("There is no such subscriber.", "没有这个订阅者。"), field="subscriber")
+    audit(by=by, action="Events Replayed", object_kind="subscriber", object_id=subscriber, details={"after": place})
+    transaction.on_commit(wake.up)
+
+
+@transaction.atomic
+def retry_parked(*, ids: Collection[int], by: Actor) -> int:
+    """Ask for parked events to be tried again; how many."""
+    by.require("quarantine.repair")
+    count = ParkedEvent.objects.filter(id__in=list(ids), state="parked").update(state="retry")
+    audit(by=by, action="Parked Events Retried", details={"ids": sorted(ids)[:100], "count": count})
+    transaction.on_commit(wake.up)
+    return count
+
+
+@transaction.atomic
+def discard_parked(*, ids: Collection[int], by: Actor) -> int:
+    """Give parked events up; how many."""
+    by.require("quarantine.repair")
+    count = ParkedEvent.objects.filter(id__in=list(ids), state="parked").update(state="discarded")
+    audit(by=by, action="Parked Events Discarded", details={"ids": sorted(ids)[:100], "count": count})
+    return count

@@ -1,0 +1,179 @@
+"""Writing to the log: record what a service did, append what was accepted, and forget what is old.
+
+Quarantine and dispatch have modules of their own.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from django.db import connection, transaction
+
+from regulars import catalog
+from regulars.accounts.actors import Actor
+from regulars.accounts.services import audit
+from regulars.eventlog import queries, wake
+from regulars.eventlog.models import Cursor, Event, Numbering, ParkedEvent
+from regulars.eventlog.rows import EventRow, NewEvent
+from regulars.kernel import clock, ids
+
+__all__ = ["EventRow", "NewEvent", "append", "compose", "forget", "record"]
+
+_COLUMNS = "message_id, name, record_id, at, received_at, properties, context, source, actor, position"
+
+
+def compose(
+    name: str, *, customer_id: int | None = None, properties: dict[str, Any], by: Actor, at: datetime | None = None,
+    message_id: str | None = None, source: str = "service",
+) -> NewEvent:  # fmt: skip
+    """An event of the system's own, checked against the catalogue; for `append` in bulk.
+
+    Raises LookupError for a name that isn't catalogued, Invalid for a payload that doesn't fit.
+    """
+    catalog.require(name, properties)
+    now = clock.now()
+    return NewEvent(message_id or ids.new_id(), name, customer_id, at or now, now, properties, {}, source, by.ref)
+
+
+@transaction.atomic
+def record(
+    name: str, *, customer_id: int | None = None, properties: dict[str, Any], by: Actor, at: datetime | None = None,
+    message_id: str | None = None,
+) -> EventRow:  # fmt: skip
+    """Append one event of the system's own in the caller's transaction; what a person or a key did is audited too.
+
+    The same message_id again changes nothing and gives the event that is there.
+    """
+    event = compose(name, customer_id=customer_id, properties=properties, by=by, at=at, message_id=message_id)
+    if append([event])[0] and by.kind != "system":
+        kind = "customer" if customer_id is not None else ""
+        audit(by=by, action=name, object_kind=kind, object_id=customer_id or "", details=properties)
+    return queries.by_message_id(event.message_id)
+
+
+def _clean(value: Any) -> Any:
+    """Without what no database takes in a text: NUL and halves of surrogate pairs."""
+    if isinstance(value, str):
+        return value.replace("\0", "").encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    return value
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def _json(value: dict[str, Any]) -> str:
+    try:
+        text = _encoder.encode(value).decode()
+    except UnicodeEncodeError:
+        text = _encoder.encode(_clean(value)).decode()
+    return text if "\\u0000" not in text else _encoder.encode(_clean(value)).decode()
+
+
+def _plain(value: str) -> str:
+    return value if value.isascii() and "\0" not in value else _clean(value)
+
+
+def _moment(at: datetime) -> str:
+    """As Django keeps a moment in SQLite."""
+    return str(at.astimezone(UTC).replace(tzinfo=None))
+
+
+@transaction.atomic
+def append(events: Sequence[NewEvent]) -> list[bool]:
+    """Add events to the log, in order, in the caller's transaction or one of its own.
+
+    For each: True when it is new, False when its message_id was seen before (in the log or earlier in the batch).
+    A handful of statements whatever the size of the batch.
+    """
+    fresh: dict[str, NewEvent] = {}
+    for event in events:
+        fresh.setdefault(_plain(event.message_id), event)
+    if not fresh:
+        return []
+    new = _append_sqlite(fresh) if connection.vendor == "sqlite" else _append_postgres(fresh)
+    if new:
+        transaction.on_commit(wake.up)
+    answers = []
+    for event in events:
+        key = _plain(event.message_id)
+        answers.append(key in new)
+        new.discard(key)
+    return answers
+
+
+def _append_sqlite(fresh: dict[str, NewEvent]) -> set[str]:
+    """The transaction is IMMEDIATE: nobody else writes between the look-up, the numbering and the insert."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT message_id FROM eventlog_event WHERE message_id IN (SELECT value FROM json_each(%s))",
+            [_encoder.encode(list(fresh)).decode()],
+        )
+        seen = {row[0] for row in cursor.fetchall()}
+        new = [key for key in fresh if key not in seen]
+        if not new:
+            return set()
+        Numbering.objects.get_or_create(id=1)
+        cursor.execute(
+            "UPDATE eventlog_numbering SET last = last + %s WHERE id = 1 RETURNING last - %s", [len(new), len(new)]
+        )
+        base = cursor.fetchone()[0]
+        cursor.executemany(
+            f"INSERT INTO eventlog_event ({_COLUMNS}) VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s)",  # noqa: S608
+            [
+                (
+                    key, _plain(event.name), event.customer_id, _moment(event.at), _moment(event.received_at),
+                    _json(event.properties), _json(event.context), event.source, event.actor, position,
+                )
+                for position, (key, event) in enumerate(((key, fresh[key]) for key in new), base + 1)
+            ],
+        )  # fmt: skip
+    return set(new)
+
+
+def _append_postgres(fresh: dict[str, NewEvent]) -> set[str]:
+    """One statement; a column is one array. The position comes later, from the one who numbers."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO eventlog_event (message_id, name, record_id, at, received_at, properties, context, source, "
+            "actor) SELECT m, n, r, a, b, p::jsonb, c::jsonb, s, w FROM unnest(%s::text[], %s::text[], %s::bigint[], "
+            "%s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[]) "
+            "WITH ORDINALITY AS t(m, n, r, a, b, p, c, s, w, o) ORDER BY o "
+            "ON CONFLICT (message_id) DO NOTHING RETURNING message_id",
+            [
+                list(fresh),
+                [_plain(event.name) for event in fresh.values()],
+                [event.customer_id for event in fresh.values()],
+                [event.at for event in fresh.values()],
+                [event.received_at for event in fresh.values()],
+                [_json(event.properties) for event in fresh.values()],
+                [_json(event.context) for event in fresh.values()],
+                [event.source for event in fresh.values()],
+                [event.actor for event in fresh.values()],
+            ],
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def forget(*, keep: timedelta, limit: int = 5000) -> int:
+    """Delete events received longer than `keep` ago that every cursor has passed and nobody has parked, `limit` at
+    most; how many. The warehouse keeps all. Call it until it gives 0.
+
+    Only the oldest are looked at: the log is in the order of reception but for moments.
+    """
+    passed = Cursor.objects.order_by("position").values_list("position", flat=True).first()
+    if passed is None:
+        return 0
+    held = ParkedEvent.objects.filter(state__in=("parked", "retry")).values("position")
+    oldest = Event.objects.order_by("id").values_list("id", flat=True)[:limit]
+    with transaction.atomic():
+        count, _ = (
+            Event.objects.filter(id__in=list(oldest), received_at__lt=clock.now() - keep, position__lte=passed)
+            .exclude(position__in=held)
+            .delete()
+        )
+    return count
