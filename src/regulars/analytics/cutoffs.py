@@ -54,9 +54,6 @@ class Cutoffs:
     overdue_least_days: int = 14
     """Overdue from more than this percentage of the customer's own rhythm, never before so many days."""
 
-    second_order_days: int = 90
-    """A second purchase within so many days of the first counts as soon."""
-
     def __post_init__(self) -> None:
         for name in ("rfm_recency", "rfm_orders", "rfm_net"):
             cuts = getattr(self, name)
@@ -68,7 +65,7 @@ class Cutoffs:
                 )
         for name in (
             *("own_rhythm_visits", "gap_default", "gap_least", "gap_most", "dormant_percent", "lost_percent"),
-            *("churn_window_days", "churn_silent_days", "overdue_percent", "second_order_days"),
+            *("churn_window_days", "churn_silent_days", "overdue_percent"),
         ):
             if getattr(self, name) < 1:
                 raise Invalid("cutoffs.positive", Text(en="Must be at least 1.", zh="不能小于 1。"), field=name)

@@ -72,7 +72,7 @@ RECORDS: ir.Table = ibis.table(
 )
 """Which customer (root of a merge tree) each record belongs to at present."""
 
-CHANGED: ir.Table = ibis.table({"customer_id": "!int64"}, name="changed")
+CONCERNED: ir.Table = ibis.table({"customer_id": "!int64"}, name="concerned")
 """The customers that a live refresh is about: their present roots, and roots that they had before a merge."""
 
 PURCHASES: ir.Table = ibis.table(
@@ -155,12 +155,10 @@ SCORES: ir.Table = ibis.table(
 """One row per customer: what `scores.scores` says of each, and the expectations that statistics add."""
 
 TABLES: dict[str, ir.Table] = {
-    table.get_name(): table for table in (EVENTS, LINES, RECORDS, CHANGED, PURCHASES, FIGURES, SCORES)
+    table.get_name(): table for table in (EVENTS, LINES, RECORDS, CONCERNED, PURCHASES, FIGURES, SCORES)
 }
 
 NOT_BY_CUSTOMER: tuple[str, ...] = (
-    "Consent Withdrawn By Staff",
-    "Coupon Expired",
     "Coupon Issued",
     "Customer Erased",
     "Customer Identified",
@@ -168,16 +166,17 @@ NOT_BY_CUSTOMER: tuple[str, ...] = (
     "Customers Unmerged",
     "Held Out",
     "Journey Entered",
-    "Journey Exited",
-    "Message Bounced",
     "Message Sent",
+    "Order Delivered",
+    "Order Shipped",
     "Points Earned",
-    "Points Expired",
     "Profile Updated",
     "Segment Entered",
     "Segment Exited",
     "Tag Added",
     "Tag Removed",
+    "Ticket Replied",
+    "Ticket Resolved",
     "Tier Changed",
 )
 """Events that happen to customers or about them; all others count as their own sign of life."""

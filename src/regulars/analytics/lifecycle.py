@@ -24,7 +24,7 @@ MEANING: dict[str, Text] = {
     "lost": Text(en="Far later than the rhythm lets expect.", zh="远远超过了正常的购买间隔。"),
 }
 
-ABSENT = "absent"
+ABSENT = ""
 """In flows: not yet a customer at the earlier month's end."""
 
 

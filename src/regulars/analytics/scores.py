@@ -1,7 +1,7 @@
 """What is said of each customer: figures, then judgements, in one definition for full and live refresh alike.
 
 A full refresh makes `figures` a table, reads `thresholds` from it and writes `scores`; a live refresh runs the same
-`scores` for the customers in `changed`, under the thresholds of the last full one. Every figure depends on one
+`scores` for the customers in `concerned`, under the thresholds of the last full one. Every figure depends on one
 customer's rows alone, so live equals full by construction.
 """
 

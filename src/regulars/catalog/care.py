@@ -25,7 +25,11 @@ class Survey(Payload):
     kind: str | None = None
     score: Score | None = None
     order_id: str | None = None
-    columns: ClassVar[dict[Column, tuple[str, ...]]] = {"score": ("score",), "order_id": ("order_id",)}
+    columns: ClassVar[dict[Column, tuple[str, ...]]] = {
+        "score": ("score",),
+        "category": ("kind",),
+        "order_id": ("order_id",),
+    }
 
 
 class Message(Payload):

@@ -28,6 +28,6 @@ def compiled(expression: ir.Table, dialect: Dialect = "duckdb") -> str:
 def sql(build: Callable[..., ir.Table], dialect: Dialect = "duckdb", **parameters: Any) -> str:
     """The SQL of a definition with these (hashable) parameters, compiled once and kept.
 
-    `sql(scores.scores, as_of=day, cutoffs=cutoffs, thresholds=thresholds, only=facts.CHANGED)`
+    `sql(scores.scores, as_of=day, cutoffs=cutoffs, thresholds=thresholds, only=facts.CONCERNED)`
     """
     return compiled(build(**parameters), dialect)

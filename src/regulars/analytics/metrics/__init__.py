@@ -50,11 +50,18 @@ _ALL = (
         ("bucket",),
     ),
     Metric(
+        "sales",
+        Text(en="Sales", zh="销售概况"),
+        sales.sales,
+        "销售概况：销售额、订单数与购买客户数合在一张表里，定义与各自的指标完全相同；某项没有数据时为 0。",
+        ("bucket",),
+    ),
+    Metric(
         "new_and_returning",
         Text(en="New and returning buyers", zh="新老客户"),
         sales.new_and_returning,
         "新老客户：首次购买所在的日、周或月里算新客，之后都算老客；按门店、渠道或总体看时，首次购买落在所选时段内的算新客。"
-        "同时给出两者退款前的销售额。不支持按品类或商品看。数据来源：客户的购买记录。",
+        "同时给出两者退款前（gross）与净额（net）的销售额，退款算在原订单当天。不支持按品类或商品看。数据来源：客户的购买记录。",
         ("bucket",),
     ),
     Metric(
@@ -78,9 +85,9 @@ _ALL = (
         "second_order",
         Text(en="Second-order rate", zh="二次购买率"),
         loyalty.second_order,
-        "二次购买率：按首次购买月份，看有多少客户在之后的某一天再次购买。二次购买率＝ second_soon ÷ observed："
-        "observed 为首次购买已满 within_days 天的客户，second_soon 为其中在这些天内再次购买的客户；"
-        "second_ever 为至今所有再次购买的客户。首日的多张订单算一次到访。数据来源：客户的购买记录。",
+        "二次购买率：按首次购买月份，看有多少客户在之后的某一天再次购买。N 天内的二次购买率＝ within_N ÷ observed_N："
+        "observed_N 为首次购买已满 N 天的客户，within_N 为其中在 N 天内再次购买的客户；"
+        "ever 为至今所有再次购买的客户。首日的多张订单算一次到访。数据来源：客户的购买记录。",
         ("cohort",),
     ),
     Metric(
@@ -123,7 +130,7 @@ _ALL = (
         Text(en="Flow between stages", zh="阶段流转"),
         people.stage_flow,
         "阶段流转：相邻两个月末之间，有多少客户从哪个阶段转到哪个阶段。历史月末与今天使用同一规则，"
-        "只用当时已知的数据；唯有全体客户的间隔取自今天。absent 表示较早的月末还不是客户。"
+        "只用当时已知的数据；唯有全体客户的间隔取自今天。from_stage 为空表示较早的月末还不是客户。"
         "从未购买的匿名访客不计；今天已识别的客户，从有记录的第一天起算作潜在客户。数据来源：购买记录与客户档案。",
         ("month", "from_stage", "to_stage"),
     ),
@@ -132,8 +139,8 @@ _ALL = (
         Text(en="Net Promoter Score", zh="净推荐值（NPS）"),
         mood.nps,
         "净推荐值（NPS）：对“您愿意推荐我们吗？”的 0 到 10 分回答。NPS ＝（推荐者－贬损者）÷ 回答数 × 100；"
-        "9、10 分为推荐者，0 到 6 分为贬损者。同一客户的多次回答都计入，超出范围的分数不计。"
-        "数据来源：Survey Answered（nps）；Reichheld（2003）。",
+        "9、10 分为推荐者，0 到 6 分为贬损者。每个分组里同一客户只计最后一次回答，匿名回答逐一计入，"
+        "超出范围的分数不计。数据来源：Survey Answered（nps）；Reichheld（2003）。",
         ("bucket",),
     ),
     Metric(
@@ -141,7 +148,7 @@ _ALL = (
         Text(en="Customer satisfaction", zh="客户满意度（CSAT）"),
         mood.csat,
         "客户满意度（CSAT）：1 到 5 分的回答。满意率＝ satisfied ÷ 回答数，4、5 分为满意；score_sum ÷ 回答数为平均分。"
-        "每次回答都计入，超出范围的分数不计。数据来源：Survey Answered（csat）。",
+        "每个分组里同一客户只计最后一次回答，匿名回答逐一计入，超出范围的分数不计。数据来源：Survey Answered（csat）。",
         ("bucket",),
     ),
     Metric(

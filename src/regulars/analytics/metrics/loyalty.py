@@ -40,11 +40,11 @@ def time_between_purchases(*, as_of: int | None = None) -> ir.Table:
     return per.group_by("gap_days").aggregate(times=per.times.sum().cast("int64"), customers=per.count().cast("int64"))
 
 
-def second_order(*, as_of: int, within_days: int = 90) -> ir.Table:
+def second_order(*, as_of: int, within: tuple[int, ...] = (30, 60, 90)) -> ir.Table:
     """Second-order rate: of the customers who first bought in a month (cohort), how many bought again on a later day.
-    Rate = second_soon ÷ observed: customers whose first purchase lies at least within_days back are observed;
-    second_soon are those of them who came again within these days. second_ever: all who came again by now. Orders of
-    the first day are one visit. Source: purchases of customers.
+    Rate within N days = within_N ÷ observed_N: customers whose first purchase lies at least N days back are observed;
+    within_N are those of them who came again within N days. ever: all who came again by now. Orders of the first day
+    are one visit. Source: purchases of customers.
     """
     bought = PURCHASES.filter(PURCHASES.lines > 0, PURCHASES.day <= as_of)
     first = bought.group_by("customer_id").aggregate(first_day=bought.day.min(), cohort=bought.month.min())
@@ -52,11 +52,11 @@ def second_order(*, as_of: int, within_days: int = 90) -> ir.Table:
     per = rows.group_by("customer_id", "cohort", "first_day").aggregate(
         second_day=min_of(rows.day > rows.first_day, rows.day)
     )
-    observed = per.first_day + within_days <= as_of
-    soon = ibis.coalesce(per.second_day - per.first_day <= within_days, False)
+    counts = {}
+    for days in within:
+        observed = per.first_day + days <= as_of
+        counts[f"observed_{days}"] = count_of(observed)
+        counts[f"within_{days}"] = count_of(observed & ibis.coalesce(per.second_day - per.first_day <= days, False))
     return per.group_by("cohort").aggregate(
-        customers=per.count().cast("int64"),
-        observed=count_of(observed),
-        second_soon=count_of(observed & soon),
-        second_ever=count_of(per.second_day.notnull()),
+        customers=per.count().cast("int64"), ever=count_of(per.second_day.notnull()), **counts
     )

@@ -1,18 +1,34 @@
 """How customers feel: scores they gave."""
 
+import ibis
 import ibis.expr.types as ir
 
-from regulars.analytics.facts import EVENTS, Bucket, between, bucket_of, count_of
+from regulars.analytics.facts import EVENTS, RECORDS, Bucket, between, bucket_of, count_of
+
+
+def _answers(kind: str, most: int, least: int, by: Bucket, since: int | None, until: int | None) -> ir.Table:
+    rows = between(EVENTS.filter(EVENTS.name == "Survey Answered", EVENTS.category == kind), since, until)
+    rows = rows.filter(rows.score.between(least, most))
+    rows = rows.left_join(RECORDS.select("record_id", "customer_id"), "record_id")
+    # Who answers anonymously is a person per answer: the negative position is nobody's customer id.
+    rows = rows.select(
+        bucket=bucket_of(rows, by),
+        person=ibis.coalesce(rows.customer_id, -rows.position),
+        position=rows.position,
+        at=rows.at,
+        score=rows.score.cast("int64"),
+    )
+    newest = [ibis.desc("at"), ibis.desc("position")]
+    ranked = rows.mutate(place=ibis.row_number().over(group_by=["bucket", "person"], order_by=newest))
+    return ranked.filter(ranked.place == 0)
 
 
 def nps(*, by: Bucket = "month", since: int | None = None, until: int | None = None) -> ir.Table:
     """Net Promoter Score: answers from 0 to 10 to "would you recommend us?". NPS = (promoters − detractors) ÷ answers ×
-    100; promoters gave 9 or 10, detractors 0 to 6. Every answer counts, also several of one customer; scores out of
-    range don't. Source: Survey Answered, kind nps; Reichheld (2003).
+    100; promoters gave 9 or 10, detractors 0 to 6. Of several answers of a customer in a bucket the last counts, each
+    anonymous one does; scores out of range don't. Source: Survey Answered, kind nps; Reichheld (2003).
     """
-    rows = between(EVENTS.filter(EVENTS.name == "Survey Answered", EVENTS.category == "nps"), since, until)
-    rows = rows.filter(rows.score.between(0, 10))
-    rows = rows.select(bucket=bucket_of(rows, by), score=rows.score)
+    rows = _answers("nps", 10, 0, by, since, until)
     return rows.group_by("bucket").aggregate(
         answers=rows.count().cast("int64"),
         promoters=count_of(rows.score >= 9),
@@ -22,11 +38,10 @@ def nps(*, by: Bucket = "month", since: int | None = None, until: int | None = N
 
 def csat(*, by: Bucket = "month", since: int | None = None, until: int | None = None) -> ir.Table:
     """Customer satisfaction: answers from 1 to 5. CSAT = satisfied ÷ answers; satisfied gave 4 or 5; score_sum ÷
-    answers is the average. Every answer counts; scores out of range don't. Source: Survey Answered, kind csat.
+    answers is the average. Of several answers of a customer in a bucket the last counts, each anonymous one does;
+    scores out of range don't. Source: Survey Answered, kind csat.
     """
-    rows = between(EVENTS.filter(EVENTS.name == "Survey Answered", EVENTS.category == "csat"), since, until)
-    rows = rows.filter(rows.score.between(1, 5))
-    rows = rows.select(bucket=bucket_of(rows, by), score=rows.score)
+    rows = _answers("csat", 5, 1, by, since, until)
     return rows.group_by("bucket").aggregate(
         answers=rows.count().cast("int64"),
         satisfied=count_of(rows.score >= 4),

@@ -69,8 +69,9 @@ def warnings() -> ir.Table:
 def stage_flow(*, months: tuple[tuple[int, int], ...], cutoffs: Cutoffs, thresholds: Thresholds) -> ir.Table:
     """Flow between stages: for each pair of consecutive month ends (`month_ends`), how many customers went from which
     stage to which. Stages at past month ends follow the same rule as today's, from what was known by then; only the
-    population's rhythm is today's. absent: no customer yet at the earlier end. Anonymous visitors who never bought are
-    not counted; people known today count as potential from their first day on record. Source: purchases, records.
+    population's rhythm is today's. An empty from_stage: no customer yet at the earlier end. Anonymous
+    visitors who never bought are not counted; people known today count as potential from their first day on record.
+    Source: purchases, records.
     """
     if len(months) < 2:
         raise ValueError("a flow needs at least two month ends")
@@ -111,13 +112,17 @@ def stage_flow(*, months: tuple[tuple[int, int], ...], cutoffs: Cutoffs, thresho
     return ibis.union(*flows, distinct=False) if len(flows) > 1 else flows[0]
 
 
-def month_ends(until_day: int, count: int) -> tuple[tuple[int, int], ...]:
-    """The last `count` month ends up to the day, as (month, its last day), oldest first; a month that isn't over is
-    left out."""
+def month_ends(until_day: int, count: int, *, running: bool = False) -> tuple[tuple[int, int], ...]:
+    """The last `count` month ends up to the day, as (month, its last day), oldest first.
+
+    A month that isn't over is left out, or, with `running`, comes last and ends on the day.
+    """
     day = clock.day_of(until_day + 1)
     month = day.year * 12 + day.month - 2
     ends = []
     for number in range(month - count + 1, month + 1):
         first_of_next = date((number + 1) // 12, (number + 1) % 12 + 1, 1)
         ends.append((number, clock.day_number(first_of_next) - 1))
+    if running and ends[-1][1] < until_day:
+        ends = [*ends[1:], (month + 1, until_day)]
     return tuple(ends)

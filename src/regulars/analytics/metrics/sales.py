@@ -79,16 +79,34 @@ def buyers(*, by: Bucket = "day", since: int | None = None, until: int | None = 
     return people.group_by("bucket").aggregate(buyers=people.count().cast("int64"))
 
 
+def sales(*, by: Bucket = "day", since: int | None = None, until: int | None = None) -> ir.Table:
+    """Sales: revenue, orders and buyers of each bucket in one table, as their own metrics define them; 0 where one has
+    no row.
+    """
+    parts = []
+    names = ("gross", "refunded", "net", "orders", "anonymous", "buyers")
+    for build in (revenue, orders, buyers):
+        part = build(by=by, since=since, until=until)
+        parts.append(
+            part.select("bucket", **{n: part[n] if n in part.columns else ibis.literal(0, "int64") for n in names})
+        )
+    rows = ibis.union(*parts, distinct=False)
+    return rows.group_by("bucket").aggregate(**{n: rows[n].sum().cast("int64") for n in names})
+
+
 def new_and_returning(*, by: Bucket = "month", since: int | None = None, until: int | None = None) -> ir.Table:
     """New against returning: a buyer is new in the day, week or month of their first purchase ever, returning in
-    later ones; by store, channel or in all, new when the first purchase ever lies within the period asked for.
-    Gross of each, before refunds. Not by category or product. Source: purchases of customers.
+    later ones; by store, channel or in all, new when the first purchase ever lies within the period asked for. Gross
+    of each, before refunds, and net, with refunds on the day of their order. Not by category or product. Source:
+    purchases of customers.
     """
     bought = PURCHASES.filter(PURCHASES.lines > 0)
     first = bought.group_by("customer_id").aggregate(first_day=bought.day.min(), first_month=bought.month.min())
     rows = between(bought, since, until)
-    per = rows.select(customer_id=rows.customer_id, bucket=bucket_of(rows, by), gross=rows.gross)
-    per = per.group_by("bucket", "customer_id").aggregate(gross=per.gross.sum().cast("int64"))
+    per = rows.select(customer_id=rows.customer_id, bucket=bucket_of(rows, by), gross=rows.gross, net=rows.net)
+    per = per.group_by("bucket", "customer_id").aggregate(
+        gross=per.gross.sum().cast("int64"), net=per.net.sum().cast("int64")
+    )
     joined = per.inner_join(first, "customer_id")
     if by in ("day", "week", "month"):
         begun = joined.select(day=joined.first_day, month=joined.first_month, **{n: joined[n] for n in per.columns})
@@ -100,4 +118,6 @@ def new_and_returning(*, by: Bucket = "month", since: int | None = None, until: 
         returning_buyers=count_of(~joined.new),
         new_gross=sum_of(joined.new, joined.gross),
         returning_gross=sum_of(~joined.new, joined.gross),
+        new_net=sum_of(joined.new, joined.net),
+        returning_net=sum_of(~joined.new, joined.net),
     )
