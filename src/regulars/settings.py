@@ -135,6 +135,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "/login"
 LOGIN_REDIRECT_URL = "/"
+CSRF_FAILURE_VIEW = "regulars.console.frame.views.csrf_failed"
 
 SESSION_COOKIE_NAME = "regulars_session"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE

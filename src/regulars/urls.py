@@ -1,5 +1,11 @@
 """The addresses of the doors: the JSON API under /api/, the console everywhere else."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("regulars.console.urls")),
+]
+
+handler403 = "regulars.console.frame.views.forbidden"
+handler404 = "regulars.console.frame.views.not_found"
+handler500 = "regulars.console.frame.views.broken"

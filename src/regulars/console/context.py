@@ -3,7 +3,28 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from regulars.accounts.actors import Actor
+from regulars.accounts.capabilities import ROLES
+from regulars.console import formatting, navigation, toasts
+from regulars.kernel import languages
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    return {}
+    actor: Actor | None = getattr(request, "actor", None)
+    theme = request.COOKIES.get("regulars_theme", "")
+    match = request.resolver_match
+    return {
+        "actor": actor,
+        "business": SimpleLazyObject(formatting.business),
+        "language": languages.current(),
+        "languages": list(languages.NAMES.items()),
+        "theme": theme if theme in ("light", "dark") else "auto",
+        "navigation": SimpleLazyObject(
+            lambda: navigation.shown_to(actor, match.view_name if match else "") if actor else []
+        ),
+        "role": ROLES.get(actor.role) if actor else None,
+        "toasts": SimpleLazyObject(lambda: toasts.pending(request)),
+        "may": {name.replace(".", "_"): True for name in actor.capabilities} if actor else {},
+    }

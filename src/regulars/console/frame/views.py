@@ -1,0 +1,151 @@
+"""Coming in, going out, one's own settings, and the pages for what went wrong."""
+
+from typing import Any
+
+from django.contrib.auth import authenticate, login, logout
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from regulars.accounts import services
+from regulars.accounts.queries import actor_of
+from regulars.console import navigation
+from regulars.console.frame import attempts
+from regulars.console.middleware import problem_response
+from regulars.console.requests import ConsoleRequest, back, page
+from regulars.console.toasts import toast
+from regulars.kernel import languages
+from regulars.kernel.errors import Forbidden, Invalid, NotFound, Problem
+from regulars.kernel.languages import Text
+
+
+@page()
+def home(request: ConsoleRequest) -> HttpResponse:
+    """The first page that the role may see: the overview for most, the customers for those who serve them."""
+    entries = navigation.entries_for(request.actor)
+    return redirect(entries[0].view) if entries else redirect("frame:me")
+
+
+@never_cache
+def log_in(request: HttpRequest) -> HttpResponse:
+    """An unknown address takes as long as a wrong password (Django hashes either way), and is told the same."""
+    wanted = request.POST.get("next") or request.GET.get("next", "")
+    if not url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
+        wanted = "/"
+    if request.user.is_authenticated:
+        return HttpResponseRedirect(wanted)
+    email, problem = request.POST.get("email", "").strip(), None
+    if request.method == "POST":
+        try:
+            staff = _known(request, email)
+        except Problem as fault:
+            problem = fault
+        else:
+            login(request, staff)
+            services.audit(by=actor_of(staff), action="Logged In", object_kind="staff", object_id=staff.pk)
+            return HttpResponseRedirect(wanted)
+    context = {"email": email, "problem": problem, "next": wanted}
+    return render(request, "console/frame/login.html", context, status=problem.status if problem else 200)
+
+
+def _known(request: HttpRequest, email: str) -> Any:
+    address = request.META.get("REMOTE_ADDR", "")
+    attempts.allow(email=email, address=address)
+    staff = authenticate(request, username=email, password=request.POST.get("password", ""))
+    if staff is None:
+        attempts.failed(email=email, address=address)
+        raise Invalid(
+            "login",
+            Text("E-mail and password don't belong together. Try again.", "邮箱与密码不匹配，请重试。"),
+            field="password",
+        )
+    attempts.succeeded(email=email, address=address)
+    return staff
+
+
+@require_POST
+def log_out(request: HttpRequest) -> HttpResponse:
+    logout(request)
+    return redirect("frame:login")
+
+
+@require_POST
+def choose_language(request: HttpRequest) -> HttpResponse:
+    response = back(request, "frame:home")
+    code = languages.closest(request.POST.get("language", ""))
+    response.set_cookie("regulars_language", code, max_age=366 * 86_400, samesite="Lax", secure=request.is_secure())
+    return response
+
+
+@page()
+def me(request: ConsoleRequest) -> HttpResponse:
+    """One's own password."""
+    problem = None
+    if request.method == "POST":
+        try:
+            _change_password(request)
+        except Problem as fault:
+            problem = fault
+        else:
+            toast(request, Text("Your password is changed.", "密码已修改。"))
+            return redirect("frame:me")
+    return render(request, "console/frame/me.html", {"problem": problem}, status=problem.status if problem else 200)
+
+
+def _change_password(request: ConsoleRequest) -> None:
+    staff = request.user
+    assert staff.is_authenticated
+    if not staff.check_password(request.POST.get("present", "")):
+        raise Invalid("password", Text("This isn't your present password.", "当前密码不正确。"), field="present")
+    services.set_password(id=staff.pk, password=request.POST.get("password", ""), by=request.actor)
+    staff.refresh_from_db()
+    login(request, staff)  # the session would end with the old password
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return problem_response(
+        request, Forbidden("forbidden", Text("This isn't open to you. Ask an admin.", "您没有权限，请联系管理员。"))
+    )
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return problem_response(
+        request,
+        Forbidden(
+            "csrf",
+            Text(
+                "This page was open too long or cookies are switched off. Go back, reload, and send again.",
+                "页面停留过久，或浏览器禁用了 Cookie。请返回并刷新页面后重试。",
+            ),
+        ),
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return problem_response(
+        request,
+        NotFound(
+            "not_found",
+            Text(
+                "There is nothing at this address. It may have been merged or removed.",
+                "该地址没有内容，可能已被合并或移除。",
+            ),
+        ),
+    )
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """Needs nothing that may be broken: no database, no session."""
+    if request.headers.get("HX-Request"):
+        said = Text("Something broke on our side. Try again in a moment.", "系统出了点问题，请稍后再试。")
+        response = HttpResponse(
+            render_to_string("console/frame/_toast.html", {"toast": {"text": str(said), "kind": "fault"}}), status=500
+        )
+        response["HX-Retarget"], response["HX-Reswap"] = "#toasts", "beforeend"
+        return response
+    return HttpResponse(
+        render_to_string("console/frame/broken.html", {"language": languages.current(), "theme": "auto"}), status=500
+    )

@@ -1,0 +1,66 @@
+"""Who asks, and may they: the door that every view of the console stands behind.
+
+Views hold no logic: they call a service or a query and render. `request.actor` is whom services act for.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, cast
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
+from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
+
+from regulars.accounts.actors import Actor
+from regulars.accounts.queries import actor_of
+
+
+class ConsoleRequest(HttpRequest):
+    """A request of a person who has logged in."""
+
+    actor: Actor
+    htmx: HtmxDetails
+
+
+View = Callable[..., HttpResponse]
+
+
+def page(*, capability: str | None = None) -> Callable[[View], View]:
+    """Only for people who have logged in and, where one is named, have the capability (Forbidden otherwise)."""
+
+    def standing(view: View) -> View:
+        @wraps(view)
+        def behind_the_door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not request.user.is_authenticated:
+                asked = cast(ConsoleRequest, request)
+                if asked.htmx:
+                    return HttpResponseClientRedirect(redirect_to_login(asked.htmx.current_url_abs_path or "/").url)
+                return redirect_to_login(request.get_full_path())
+            actor = actor_of(request.user)
+            request.actor = actor  # type: ignore[attr-defined]
+            if capability:
+                actor.require(capability)
+            return view(request, *args, **kwargs)
+
+        return behind_the_door
+
+    return standing
+
+
+def back(request: HttpRequest, otherwise: str, *args: Any) -> HttpResponseRedirect:
+    """To the page that the form names in `next` (of this site only), or to the view `otherwise`."""
+    wanted = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
+        wanted = resolve_url(otherwise, *args)
+    return HttpResponseRedirect(wanted)
+
+
+def number(text: str | None) -> int | None:
+    """A whole number out of an address, or None: addresses are typed and cut, and that is no fault to report."""
+    try:
+        return int(text or "")
+    except ValueError:
+        return None

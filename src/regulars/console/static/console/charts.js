@@ -1,0 +1,142 @@
+// Draws every [data-chart] with one theme, light and dark. What the data may say stands in console/charts.py.
+(function () {
+  "use strict";
+  var drawn = new Map();
+  var language = document.documentElement.lang === "en" ? "en-US" : "zh-CN";
+
+  function colour(name) {
+    return getComputedStyle(document.documentElement).getPropertyValue("--rg-" + name).trim();
+  }
+  function painted(value) {
+    if (typeof value === "string") return value[0] === "@" ? colour(value.slice(1)) : value;
+    if (Array.isArray(value)) return value.map(painted);
+    if (value && typeof value === "object") {
+      var copy = {};
+      Object.keys(value).forEach(function (key) { copy[key] = painted(value[key]); });
+      return copy;
+    }
+    return value;
+  }
+  function writer(unit, currency, compact) {
+    var how = unit === "percent" ? { style: "percent", maximumFractionDigits: 1 }
+      : unit === "money" ? { style: "currency", currency: currency, currencyDisplay: "narrowSymbol", maximumFractionDigits: compact ? 1 : 2 }
+      : { maximumFractionDigits: 1 };
+    if (compact && unit !== "percent") { how.notation = "compact"; if (unit === "money") how.minimumFractionDigits = 0; }
+    var format = new Intl.NumberFormat(language, how);
+    return function (v) { return v === null || v === undefined || v === "-" ? "–" : format.format(v); };
+  }
+  function merged(below, above) {
+    if (!below || typeof below !== "object" || Array.isArray(below)) return above;
+    var out = Object.assign({}, below);
+    Object.keys(above || {}).forEach(function (key) {
+      var a = above[key], b = below[key];
+      out[key] = a && b && typeof a === "object" && typeof b === "object" && !Array.isArray(a) ? merged(b, a) : a;
+    });
+    return out;
+  }
+  function each(value, act) { return Array.isArray(value) ? value.map(act) : value ? act(value) : value; }
+  function escaped(text) { var n = document.createElement("span"); n.textContent = text; return n.innerHTML; }
+
+  function full(data) {
+    var option = painted(data.option);
+    var exact = writer(data.unit, data.currency, false), short = writer(data.unit, data.currency, true);
+    var ink = colour("ink"), quiet = colour("quiet"), line = colour("line"), surface = colour("surface");
+    var font = getComputedStyle(document.body).fontFamily;
+    var base = {
+      animationDuration: 250,
+      textStyle: { fontFamily: font, color: ink, fontSize: 12 },
+      color: ["accent", "series-2", "series-3", "series-4", "series-5", "series-6"].map(colour),
+      legend: { top: 0, left: 0, icon: "roundRect", itemWidth: 10, itemHeight: 10, itemGap: 16, textStyle: { color: ink } },
+      tooltip: {
+        backgroundColor: surface, borderColor: line, textStyle: { color: ink, fontSize: 12 }, confine: true,
+        valueFormatter: exact, extraCssText: "box-shadow:0 4px 16px rgba(0,0,0,.12);font-variant-numeric:tabular-nums"
+      }
+    };
+    var still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    if (still) base.animation = false;
+    if (data.spark) {
+      return merged(base, {
+        animation: false, legend: { show: false }, tooltip: { show: false },
+        grid: { left: 1, right: 1, top: 3, bottom: 3 },
+        xAxis: { type: "category", show: false, boundaryGap: false }, yAxis: { type: "value", show: false, scale: true },
+        series: option.series.map(function (s) {
+          return merged({ showSymbol: false, silent: true, lineStyle: { width: 1.75 }, areaStyle: { opacity: 0.1 } }, s);
+        })
+      });
+    }
+    var kind = option.series && option.series[0] && option.series[0].type;
+    var matrix = kind === "heatmap";
+    if (option.xAxis || option.yAxis) {
+      var legendShown = option.legend && option.legend.show !== false;
+      base.grid = { left: 4, right: 12, top: legendShown ? 34 : 12, bottom: 4, containLabel: true };
+      var axis = function (a) {
+        return merged({
+          axisLine: { show: a.type === "category" && !matrix, lineStyle: { color: line } }, axisTick: { show: false },
+          axisLabel: Object.assign({ color: quiet, hideOverlap: true }, a.type === "value" ? { formatter: short } : {}),
+          splitLine: { show: a.type === "value", lineStyle: { color: line, type: [3, 3] } },
+          splitArea: { show: false }
+        }, a);
+      };
+      option.xAxis = each(option.xAxis, axis);
+      option.yAxis = each(option.yAxis, axis);
+      if (!matrix && kind !== "scatter") base.tooltip.trigger = "axis";
+    }
+    option.series = (option.series || []).map(function (s) {
+      if (s.type === "line") return merged({ showSymbol: (s.data || []).length < 3, symbolSize: 6, lineStyle: { width: 2 }, emphasis: { focus: "series" } }, s);
+      if (s.type === "bar") return merged({ barMaxWidth: 28, itemStyle: { borderRadius: s.stack ? 0 : 2 }, emphasis: { focus: "series" } }, s);
+      if (s.type === "heatmap") return merged({ label: { show: true, formatter: function (p) { return short(p.value[2]); } }, itemStyle: { borderColor: surface, borderWidth: 2, borderRadius: 3 }, emphasis: { itemStyle: { borderColor: ink, borderWidth: 1 } } }, s);
+      if (s.type === "sankey") return merged({
+        left: 4, right: 110, top: 8, bottom: 8, nodeWidth: 12, nodeGap: 14, draggable: false, emphasis: { focus: "adjacency" },
+        label: { color: ink, formatter: function (p) { return p.data.label_text || p.name; } },
+        lineStyle: { color: "gradient", opacity: 0.35 }
+      }, s);
+      return s;
+    });
+    if (matrix) {
+      base.visualMap = { inRange: { color: [colour("heat-0"), colour("heat-1"), colour("heat-2")] } };
+      var down = option.yAxis.data, across = option.xAxis.data;
+      base.tooltip.formatter = function (p) {
+        return escaped(down[p.value[1]]) + " · " + escaped(across[p.value[0]]) + "<br><b>" + escaped(exact(p.value[2])) + "</b>";
+      };
+      // writing on a cell follows its darkness
+      var top = option.visualMap.max;
+      option.series[0].data = option.series[0].data.map(function (item) {
+        var v = Array.isArray(item) ? item : item.value;
+        var label = { color: v[2] / top > 0.5 ? colour("heat-ink-dark") : colour("heat-ink-light") };
+        return Array.isArray(item) ? { value: item, label: label } : merged({ label: label }, item);
+      });
+    }
+    if (kind === "sankey") {
+      var names = {};
+      option.series[0].data.forEach(function (n) { names[n.name] = n.label_text || n.name; });
+      base.tooltip.formatter = function (p) {
+        var what = p.dataType === "edge" ? names[p.data.source] + " → " + names[p.data.target] : names[p.name];
+        return escaped(what) + "<br><b>" + escaped(exact(p.value)) + "</b>";
+      };
+    }
+    return merged(base, option);
+  }
+
+  function draw(place) {
+    var data = JSON.parse(place.dataset.chart);
+    var old = drawn.get(place);
+    if (old) old.dispose();
+    var chart = echarts.init(place, null, { renderer: "svg" });
+    chart.setOption(full(data));
+    chart.on("click", function (p) { if (p.data && p.data.url) location.href = p.data.url; });
+    drawn.set(place, chart);
+    seen.observe(place);
+  }
+  var seen = new ResizeObserver(function (entries) {
+    entries.forEach(function (e) { var c = drawn.get(e.target); if (c && e.contentRect.width) c.resize(); });
+  });
+  function drawIn(root) {
+    drawn.forEach(function (chart, place) { if (!document.contains(place)) { chart.dispose(); drawn.delete(place); seen.unobserve(place); } });
+    if (root.matches && root.matches("[data-chart]")) draw(root);
+    root.querySelectorAll("[data-chart]").forEach(draw);
+    document.documentElement.dataset.drawn = "1";
+  }
+  drawIn(document);
+  document.addEventListener("htmx:load", function (e) { if (e.target !== document.body) drawIn(e.target); });
+  document.addEventListener("regulars:theme", function () { drawn.forEach(function (c, place) { draw(place); }); });
+})();

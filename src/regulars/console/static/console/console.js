@@ -1,0 +1,147 @@
+// Small behaviours of the frame: toasts, search (Ctrl-K), rows that open, bulk choice, dialogs, unsent forms.
+(function () {
+  "use strict";
+  var toasts = document.getElementById("toasts");
+
+  function on(event, selector, act) {
+    document.addEventListener(event, function (e) {
+      var found = e.target instanceof Element && e.target.closest(selector);
+      if (found) act(e, found);
+    });
+  }
+
+  // --- toasts: what was done goes away by itself, unless it can be undone or is a fault; hovering keeps it.
+  function arm(toast) {
+    if (toast.dataset.armed) return;
+    toast.dataset.armed = "1";
+    if (toast.classList.contains("toast-fault")) return;
+    var wait = toast.querySelector("form") ? 15000 : 6000;
+    var timer;
+    function start() { timer = setTimeout(function () { toast.remove(); }, wait); }
+    toast.addEventListener("mouseenter", function () { clearTimeout(timer); });
+    toast.addEventListener("focusin", function () { clearTimeout(timer); });
+    toast.addEventListener("mouseleave", start);
+    start();
+  }
+  if (toasts) {
+    new MutationObserver(function () { toasts.querySelectorAll("[data-toast]").forEach(arm); })
+      .observe(toasts, { childList: true });
+    toasts.querySelectorAll("[data-toast]").forEach(arm);
+  }
+  on("click", "[data-toast-close]", function (e, button) { button.closest("[data-toast]").remove(); });
+  function say(text) {
+    var line = document.createElement("div");
+    line.className = "toast-line toast-fault";
+    line.setAttribute("role", "alert");
+    line.dataset.toast = "";
+    line.textContent = text;
+    toasts.append(line);
+    setTimeout(function () { line.remove(); }, 8000);
+  }
+  document.addEventListener("htmx:sendError", function () { say(toasts.dataset.offline); });
+
+  on("click", "[data-back]", function () { history.length > 1 ? history.back() : (location.href = "/"); });
+  on("click", "[data-theme-switch]", function () { window.regularsTheme(); });
+
+  // --- a row opens with a click anywhere in it; its link is what keyboard and readers use.
+  on("click", "tr[data-href]", function (e, row) {
+    if (e.target.closest("a,button,input,label,select,summary,form")) return;
+    if (String(getSelection())) return;
+    if (e.ctrlKey || e.metaKey) window.open(row.dataset.href);
+    else location.href = row.dataset.href;
+  });
+
+  // --- bulk choice: a head box for all, a bar that shows how many.
+  function count(table) {
+    var boxes = table.querySelectorAll("[data-choose]");
+    var chosen = table.querySelectorAll("[data-choose]:checked").length;
+    var all = table.querySelector("[data-choose-all]");
+    if (all) { all.checked = chosen > 0 && chosen === boxes.length; all.indeterminate = chosen > 0 && chosen < boxes.length; }
+    var bar = document.getElementById(table.dataset.bulk);
+    if (bar) {
+      bar.hidden = chosen === 0;
+      bar.querySelectorAll("[data-count]").forEach(function (n) { n.textContent = chosen; });
+    }
+  }
+  on("change", "[data-choose-all]", function (e, all) {
+    var table = all.closest("[data-bulk]");
+    table.querySelectorAll("[data-choose]").forEach(function (box) { box.checked = all.checked; });
+    count(table);
+  });
+  on("change", "[data-choose]", function (e, box) { count(box.closest("[data-bulk]")); });
+  window.addEventListener("pageshow", function () { document.querySelectorAll("[data-bulk]").forEach(count); });
+
+  // --- dialogs: <button data-open="id"> … <dialog id="id"> … <button data-close>
+  on("click", "[data-open]", function (e, button) {
+    var dialog = document.getElementById(button.dataset.open);
+    if (dialog) dialog.showModal();
+  });
+  on("click", "[data-close]", function (e, button) { button.closest("dialog").close(); });
+  on("click", "dialog", function (e, dialog) { if (e.target === dialog) dialog.close(); });
+  // a typed confirmation: the button works when the words are there
+  on("input", "[data-confirm]", function (e, input) {
+    input.form.querySelector("[data-confirmed]").disabled = input.value.trim() !== input.dataset.confirm;
+  });
+  // a choice that sends its form at once
+  on("change", "[data-send]", function (e, input) { input.form.requestSubmit(); });
+  on("click", "[data-copy]", function (e, button) {
+    var from = button.dataset.copy ? document.getElementById(button.dataset.copy).textContent : button.dataset.text;
+    navigator.clipboard.writeText(from).then(function () {
+      button.classList.add("copied");
+      setTimeout(function () { button.classList.remove("copied"); }, 1500);
+    });
+  });
+  // a form sent twice is sent once; empty filters stay out of the address
+  on("submit", "form", function (e, form) {
+    if (form.method === "get") {
+      form.querySelectorAll("input,select").forEach(function (i) { if (!i.value && i.name) i.disabled = true; });
+      setTimeout(function () { form.querySelectorAll(":disabled").forEach(function (i) { i.disabled = false; }); }, 0);
+    } else if (form.method === "post" && !form.hasAttribute("hx-post")) {
+      if (form.dataset.sent) e.preventDefault();
+      form.dataset.sent = "1";
+    }
+  });
+  window.addEventListener("pageshow", function () {
+    document.querySelectorAll("form[data-sent]").forEach(function (f) { delete f.dataset.sent; });
+  });
+
+  // --- search: Ctrl-K anywhere, arrows choose, Enter opens.
+  var search = document.getElementById("search");
+  if (search) {
+    var input = search.querySelector("[data-search-input]");
+    var results = document.getElementById("search-results");
+    var timer, asked = 0;
+    var open = function () { search.showModal(); input.select(); ask(); };
+    var options = function () { return Array.from(results.querySelectorAll("[role=option]")); };
+    var choose = function (to) {
+      options().forEach(function (o, i) {
+        o.setAttribute("aria-selected", i === to ? "true" : "false");
+        if (i === to) { input.setAttribute("aria-activedescendant", o.id); o.scrollIntoView({ block: "nearest" }); }
+      });
+    };
+    var chosen = function () { return options().findIndex(function (o) { return o.getAttribute("aria-selected") === "true"; }); };
+    var ask = function () {
+      var mine = ++asked;
+      fetch(input.dataset.url + "?q=" + encodeURIComponent(input.value), { headers: { "HX-Request": "true" } })
+        .then(function (r) { return r.ok ? r.text() : Promise.reject(r); })
+        .then(function (html) { if (mine === asked) { results.innerHTML = html; choose(0); } })
+        .catch(function () { if (mine === asked) results.textContent = toasts.dataset.offline; });
+    };
+    on("click", "[data-search-open]", open);
+    document.addEventListener("keydown", function (e) {
+      if ((e.ctrlKey || e.metaKey) && e.key.toLowerCase() === "k") { e.preventDefault(); search.open ? search.close() : open(); }
+      else if (e.key === "/" && !search.open && !e.target.closest("input,textarea,select,[contenteditable]")) { e.preventDefault(); open(); }
+    });
+    input.addEventListener("input", function () { clearTimeout(timer); timer = setTimeout(ask, 120); });
+    input.addEventListener("keydown", function (e) {
+      var n = options().length;
+      if (e.key === "ArrowDown" && n) { e.preventDefault(); choose((chosen() + 1) % n); }
+      else if (e.key === "ArrowUp" && n) { e.preventDefault(); choose((chosen() - 1 + n) % n); }
+      else if (e.key === "Enter") {
+        e.preventDefault();
+        var to = options()[Math.max(chosen(), 0)];
+        if (to) location.href = to.getAttribute("href");
+      }
+    });
+  }
+})();
