@@ -29,7 +29,7 @@ STEPS: tuple[str, ...] = (
         amount BIGINT, paid BOOLEAN, kind VARCHAR, home BOOLEAN, currency VARCHAR);
     CREATE TABLE records(record_id BIGINT, customer_id BIGINT, known BOOLEAN, erased BOOLEAN, created_day INTEGER);
     CREATE TABLE merges(source BIGINT, target BIGINT);
-    CREATE TABLE changed(record_id BIGINT, position BIGINT);
+    CREATE TABLE pending(record_id BIGINT, position BIGINT);
     CREATE TABLE scores({SCORES});
     CREATE TABLE meta(key VARCHAR, value VARCHAR);
     """,

@@ -1,0 +1,456 @@
+"""From the log into the warehouse: batches of events become rows of events, lines and records, exactly once.
+
+The position of the last event taken stands in the warehouse and is written in the transaction of its rows, so a crash
+anywhere loses and doubles nothing; what was taken is marked as `pending` for the live refresh. The result depends on
+the order of events alone, not on how they were cut into batches. Judging customers is `refresh` and `live`.
+"""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import msgspec
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from regulars import catalog
+from regulars.accounts.queries import Business, business
+from regulars.eventlog import queries as log
+from regulars.eventlog.rows import EventRow
+from regulars.kernel import clock, money
+from regulars.warehouse import engine
+
+CHUNK = 10_000
+MOST = 10**15
+"""An amount beyond so many minor units is a fault of the sender: it counts as 0, so that sums can't overflow."""
+
+EVENTS = pa.schema(
+    [
+        ("position", pa.int64()), ("name", pa.string()), ("record_id", pa.int64()), ("at", pa.int64()),
+        ("day", pa.int32()), ("month", pa.int32()), ("store", pa.string()), ("channel", pa.string()),
+        ("product_id", pa.string()), ("category", pa.string()), ("order_id", pa.string()), ("amount", pa.int64()),
+        ("score", pa.int32()), ("properties", pa.string()),
+    ]
+)  # fmt: skip
+LINES = pa.schema(
+    [
+        ("position", pa.int64()), ("line", pa.int32()), ("record_id", pa.int64()), ("at", pa.int64()),
+        ("day", pa.int32()), ("month", pa.int32()), ("order_id", pa.string()), ("store", pa.string()),
+        ("channel", pa.string()), ("product_id", pa.string()), ("category", pa.string()), ("name", pa.string()),
+        ("quantity", pa.int64()), ("amount", pa.int64()), ("paid", pa.bool_()), ("kind", pa.string()),
+        ("home", pa.bool_()), ("currency", pa.string()),
+    ]
+)  # fmt: skip
+RECORDS = pa.schema(
+    [
+        ("record_id", pa.int64()), ("customer_id", pa.int64()), ("known", pa.bool_()), ("erased", pa.bool_()),
+        ("created_day", pa.int32()),
+    ]
+)  # fmt: skip
+
+_encode = msgspec.json.Encoder().encode
+_ORDERS = frozenset({"Order Completed", "Order Refunded", "Order Cancelled"})
+_SLOT = 900_000_000
+"""Offsets of zones change at quarters of an hour at most; in µs."""
+
+
+def handle(batch: Sequence[EventRow]) -> None:
+    """Take events of the log in; the subscriber of dispatch. Those that are in already are left out, and those that
+    are missing before the batch (an older warehouse was restored) are read from the log first.
+    """
+    if not batch or batch[0].position is None:
+        return
+    while engine.meta("position", 0) + 1 < batch[0].position:
+        if not _take(log.after(engine.meta("position", 0), CHUNK), up_to=batch[0].position - 1):
+            break
+    _take(batch)
+
+
+def catch_up(*, limit: int | None = None) -> int:
+    """Take in what the log has beyond our position; how many events that were. For commands without a server."""
+    taken = 0
+    while limit is None or taken < limit:
+        batch = log.after(engine.meta("position", 0), CHUNK)
+        if not batch:
+            break
+        taken += _take(batch)
+    return taken
+
+
+def _take(batch: Iterable[EventRow], *, up_to: int | None = None) -> int:
+    own = business()
+    with engine.writing() as pen:
+        position = engine.meta("position", 0, pen=pen)
+        rows = [
+            row
+            for row in batch
+            if row.position is not None and row.position > position and (up_to is None or row.position <= up_to)
+        ]
+        if not rows:
+            return 0
+        _zoned(pen, own)
+        _append(pen, rows, own)
+        engine.keep(pen, {"position": rows[-1].position})
+    return len(rows)
+
+
+def bulk(*, events: pa.Table, lines: pa.Table, records: pa.Table, position: int) -> None:
+    """Rows made elsewhere (a generated world), in the shapes of EVENTS, LINES and RECORDS, all after our position and
+    of records that aren't there yet. `position` is where the feed goes on. Scores follow with the next full refresh.
+    """
+    with engine.writing() as pen:
+        _zoned(pen, business())
+        for name, table, schema in (("events", events, EVENTS), ("lines", lines, LINES), ("records", records, RECORDS)):
+            _insert(pen, name, table.cast(schema))
+        at = pa.compute.max(events["at"]).as_py()
+        engine.keep(pen, {"position": position, "stale": True, "last_at": max(at or 0, _last_at(pen))})
+
+
+def days_and_months(at: NDArray[np.int64], zone: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Day numbers and month numbers, in the zone, of moments in µs."""
+    slots, inverse = np.unique(at // _SLOT, return_inverse=True)
+    there = ZoneInfo(zone)
+    offsets = np.array([_offset(int(slot), there) for slot in slots], dtype=np.int64)
+    days = (at + offsets[inverse]) // 86_400_000_000
+    months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) + 1970 * 12
+    return days.astype(np.int32), months.astype(np.int32)
+
+
+@lru_cache(maxsize=100_000)
+def _offset(slot: int, zone: ZoneInfo) -> int:
+    delta = clock.from_micros(slot * _SLOT).astimezone(zone).utcoffset()
+    assert delta is not None
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000
+
+
+def _zoned(pen: duckdb.DuckDBPyConnection, own: Business) -> None:
+    """Days and what counts as the own currency follow the settings; when those changed, everything is told anew."""
+    told = engine.meta("told", pen=pen)
+    wanted = {"zone": own.zone, "currency": own.currency}
+    if told == wanted:
+        return
+    if told is not None:
+        if told["zone"] != own.zone:
+            for table in ("events", "lines"):
+                slots = pen.execute(f'SELECT DISTINCT "at" // {_SLOT} AS slot FROM {table}').to_arrow_table()  # noqa: S608
+                zone = ZoneInfo(own.zone)
+                offsets = pa.array([_offset(slot, zone) for slot in slots["slot"].to_pylist()], pa.int64())
+                pen.register("offsets", pa.table({"slot": slots["slot"], "o": offsets}))
+                pen.execute(
+                    f"""UPDATE {table} SET day = (("at" + o) // 86400000000)::INTEGER,
+                        month = (year(make_timestamp("at" + o)) * 12 + month(make_timestamp("at" + o)) - 1)::INTEGER
+                        FROM offsets WHERE "at" // {_SLOT} = slot"""  # noqa: S608
+                )
+                pen.unregister("offsets")
+        pen.execute("UPDATE lines SET home = (currency = '' OR currency = ?)", [own.currency])
+        engine.keep(pen, {"stale": True})
+    engine.keep(pen, {"told": wanted})
+
+
+def _last_at(pen: duckdb.DuckDBPyConnection) -> int:
+    found: int = engine.meta("last_at", 0, pen=pen)
+    return found
+
+
+def _insert(pen: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
+    if rows.num_rows:
+        pen.register("incoming", rows)
+        pen.execute(f"INSERT INTO {table} SELECT * FROM incoming")  # noqa: S608 (our own names)
+        pen.unregister("incoming")
+
+
+def _append(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], own: Business) -> None:
+    at = np.fromiter((clock.micros(row.at) for row in rows), np.int64, len(rows))
+    days, months = days_and_months(at, own.zone)
+    when = list(zip(at.tolist(), days.tolist(), months.tolist(), strict=True))
+    orders = _Orders(pen, rows)
+    events: list[tuple[Any, ...]] = []
+    lines: list[tuple[Any, ...]] = []
+    for row, (micros, day, month) in zip(rows, when, strict=True):
+        properties = row.properties if isinstance(row.properties, dict) else {}
+        columns = _columns(row.name)
+        found = {column: next((v for n in names if (v := properties.get(n)) not in (None, "")), None)
+                 for column, names in columns}  # fmt: skip
+        store, channel, order_id = _text(found["store"]), _text(found["channel"]), _text(found.get("order_id"))
+        if channel is None and row.source.startswith("track"):
+            channel = "online"
+        record_id, currency = row.record_id, _text(properties.get("currency")) or ""
+        currency = currency.upper()[:3]
+        amount = _minor(found.get("amount"), currency or own.currency)
+        if row.name in _ORDERS:
+            made, record_id, store, channel = orders.lines(
+                row, properties, amount, record_id, store, channel, order_id, currency or own.currency
+            )
+            home = currency in ("", own.currency)
+            lines += [
+                (row.position, number, record_id, micros, day, month, order_id, store, channel, *what, home, currency)
+                for number, *what in made
+            ]
+            if amount is None and made:
+                amount = abs(sum(line[6] for line in made))
+        category = _text(found.get("category"))
+        if category is None and row.name == "Survey Answered":
+            category = _text(properties.get("kind"))
+        events.append(
+            (
+                row.position, row.name, record_id, micros, day, month, store, channel, _text(found.get("product_id")),
+                category, order_id, amount, _score(found.get("score")), _encode(properties).decode(),
+            )
+        )  # fmt: skip
+    _insert(pen, "events", _table(events, EVENTS))
+    _insert(pen, "lines", _table(lines, LINES))
+    touched = _keep_records(pen, rows, events)
+    if touched:
+        last = rows[-1].position
+        pending = pa.table({"record_id": pa.array(sorted(touched), pa.int64())})
+        pending = pending.append_column("position", pa.array([last] * pending.num_rows, pa.int64()))
+        _insert(pen, "pending", pending)
+    newest = int(at.max())
+    if newest > _last_at(pen):
+        engine.keep(pen, {"last_at": newest})
+
+
+def _table(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    columns = zip(*rows, strict=True) if rows else [()] * len(schema)
+    return pa.table([pa.array(c, field.type) for c, field in zip(columns, schema, strict=True)], schema=schema)
+
+
+@lru_cache(maxsize=10_000)
+def _columns(name: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple(catalog.columns(name).items())
+
+
+def _text(value: Any) -> str | None:
+    """A short text, or nothing; numbers as they are written."""
+    if value is None or isinstance(value, bool | dict | list):
+        return None
+    # A surrogate or a NUL can't be stored.
+    return str(value).encode("utf-8", "replace").decode().replace("\0", "")[:500].strip() or None
+
+
+def _score(value: Any) -> int | None:
+    number = _decimal(value)
+    return int(number) if number is not None and abs(number) < 2**31 and number == int(number) else None
+
+
+def _decimal(value: Any) -> Decimal | None:
+    """The number that a property writes, exactly; None for what isn't one. A float is taken by its shortest spelling."""
+    if value is None or isinstance(value, bool | dict | list):
+        return None
+    return _spelled(str(value))
+
+
+@lru_cache(maxsize=50_000)
+def _spelled(text: str) -> Decimal | None:
+    try:
+        number = Decimal(text.strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and abs(number) < MOST and number.adjusted() > -30 else None
+
+
+def _minor(value: Any, currency: str) -> int | None:
+    number = _decimal(value)
+    return None if number is None else _whole(number, _exponent(currency))
+
+
+def _whole(number: Decimal, digits: int) -> int:
+    scaled = int(number.scaleb(digits).to_integral_value())  # half to even: the default context
+    return scaled if abs(scaled) <= MOST else 0
+
+
+@lru_cache(maxsize=1_000)
+def _exponent(currency: str) -> int:
+    try:
+        return money.exponent(currency)
+    except Exception:  # noqa: BLE001 - an unknown currency has two digits, like most
+        return 2
+
+
+_ONE = Decimal(1)
+
+
+class _Orders:
+    """Lines of order events. A refund that doesn't say how much, or of whom, is looked up in the order it names."""
+
+    def __init__(self, pen: duckdb.DuckDBPyConnection, rows: list[EventRow]) -> None:
+        self._known: dict[str, list[Any]] = {}  # order → rest, record, store, channel
+        wanted = set()
+        for row in rows:
+            if row.name != "Order Completed" and row.name in _ORDERS:
+                order_id = _text(row.properties.get("order_id"))
+                if order_id is not None and (row.record_id is None or self._silent(row.properties)):
+                    wanted.add(order_id)
+        if wanted:
+            pen.register("wanted", pa.table({"order_id": pa.array(sorted(wanted), pa.string())}))
+            found = pen.execute(
+                """SELECT order_id, sum(amount)::BIGINT, arg_min(record_id, position), arg_min(store, position),
+                   arg_min(channel, position) FROM lines SEMI JOIN wanted USING (order_id) GROUP BY order_id"""
+            ).fetchall()
+            pen.unregister("wanted")
+            self._known = {order: [None, None, None, None] for order in wanted}
+            self._known |= {order: list(rest) for order, *rest in found}
+
+    @staticmethod
+    def _silent(properties: dict[str, Any]) -> bool:
+        """Nothing says how much is refunded."""
+        return not properties.get("products") and all(
+            _decimal(properties.get(name)) is None for name in ("total", "revenue", "value")
+        )
+
+    def lines(
+        self, row: EventRow, properties: dict[str, Any], amount: int | None, record_id: int | None,
+        store: str | None, channel: str | None, order_id: str | None, currency: str,
+    ) -> tuple[list[tuple[Any, ...]], int | None, str | None, str | None]:  # fmt: skip
+        """(line, product, category, name, quantity, amount, paid, kind) of each, and whose and where the order is."""
+        digits = _exponent(currency)
+        refund = row.name != "Order Completed"
+        known = self._known.get(order_id) if order_id is not None else None
+        if refund and known is not None and (row.record_id is None or self._silent(properties)):
+            rest, owner, place, way = known
+            if self._silent(properties):
+                amount = rest if rest is not None and rest > 0 else None
+            record_id = owner if record_id is None else record_id
+            store, channel = store or place, channel or way
+        made = self._products(properties, digits, refund) if isinstance(properties.get("products"), list) else []
+        if amount is not None:
+            signed = -abs(amount) if refund else amount
+            total = sum(line[5] for line in made)
+            if not made:
+                paid = not refund and signed > 0
+                made = [(0, None, None, None, 1000, signed, paid, "refund" if refund else "sale")]
+            elif signed != total:
+                # Where no product has a price, what was paid in total is the purchase.
+                paid = not refund and signed > 0 and not any(line[6] for line in made)
+                made.append((-1, None, None, None, None, signed - total, paid, "refund" if refund else "sale"))
+        if known is not None:
+            known[0] = (known[0] or 0) + sum(line[5] for line in made)
+            if made:
+                known[1:] = [old if old is not None else new for old, new in zip(known[1:], (record_id, store, channel), strict=True)]
+        return made, record_id, store, channel
+
+    @staticmethod
+    def _products(properties: dict[str, Any], digits: int, refund: bool) -> list[tuple[Any, ...]]:
+        made: list[tuple[Any, ...]] = []
+        for product in properties["products"]:
+            if not isinstance(product, dict):
+                continue
+            price, quantity = _decimal(product.get("price")), _decimal(product.get("quantity"))
+            if quantity is None:
+                quantity = _ONE
+            amount = _whole(price * quantity, digits) if price is not None else 0
+            thousandths = _whole(quantity, 3)
+            if refund:
+                amount, thousandths = -abs(amount), -abs(thousandths)
+            paid = not refund and price is not None and price > 0 and quantity > 0
+            made.append(
+                (
+                    len(made), _text(product.get("product_id")) or _text(product.get("sku")),
+                    _text(product.get("category")), _text(product.get("name")), thousandths, amount, paid,
+                    "refund" if refund else "sale",
+                )
+            )  # fmt: skip
+        return made
+
+
+def _keep_records(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], events: list[tuple[Any, ...]]) -> set[int]:
+    """Bring `records` up to these events; which records changed (those whose customer did included)."""
+    first: dict[int, int] = {}
+    known, structure = set[int](), list[EventRow]()
+    for row, event in zip(rows, events, strict=True):
+        record_id, day = event[2], event[4]
+        if record_id is not None and day < first.get(record_id, 2**31):
+            first[record_id] = day
+        if row.name == "Customer Identified" and row.record_id is not None:
+            known.add(row.record_id)
+        elif row.name in ("Customers Merged", "Customers Unmerged"):
+            structure.append(row)
+            for id in (row.properties["source"], row.properties["target"]):
+                first.setdefault(id, day)
+        elif row.name == "Customer Erased":
+            structure.append(row)
+    if not first:
+        return set()
+    pen.register(
+        "seen",
+        pa.table({
+            "record_id": pa.array(first.keys(), pa.int64()), "day": pa.array(first.values(), pa.int32()),
+            "known": pa.array([id in known for id in first], pa.bool_()),
+        }),
+    )  # fmt: skip
+    pen.execute(
+        """UPDATE records SET created_day = least(created_day, seen.day), known = records.known OR seen.known
+           FROM seen WHERE records.record_id = seen.record_id
+           AND (seen.day < created_day OR (seen.known AND NOT records.known))"""
+    )
+    pen.execute(
+        """INSERT INTO records SELECT record_id, record_id, known, false, day FROM seen
+           ANTI JOIN records USING (record_id) ORDER BY record_id"""
+    )
+    pen.unregister("seen")
+    return set(first) | (_restructure(pen, structure) if structure else set())
+
+
+def _restructure(pen: duckdb.DuckDBPyConnection, rows: list[EventRow]) -> set[int]:
+    """Follow merges, unmerges and erasures, in their order; the records of all trees they touch."""
+    parent: dict[int, int] = dict(pen.execute("SELECT source, target FROM merges").fetchall())
+    children: dict[int, set[int]] = {}
+    for source, target in parent.items():
+        children.setdefault(target, set()).add(source)
+
+    def root(id: int) -> int:
+        while id in parent:
+            id = parent[id]
+        return id
+
+    def tree(top: int) -> set[int]:
+        found, todo = {top}, [top]
+        while todo:
+            for child in children.get(todo.pop(), ()):
+                found.add(child)
+                todo.append(child)
+        return found
+
+    touched, erased = set[int](), set[int]()
+    before = dict(parent)
+    for row in rows:
+        if row.name == "Customer Erased":
+            if row.record_id is not None:
+                erased |= tree(root(row.record_id))
+            continue
+        source, target = row.properties["source"], row.properties["target"]
+        if row.name == "Customers Merged":
+            if source not in parent and root(target) != source:
+                parent[source] = target
+                children.setdefault(target, set()).add(source)
+            touched |= tree(root(target))
+        else:
+            touched |= tree(root(source))
+            if source in parent:
+                children[parent.pop(source)].discard(source)
+    touched |= erased
+    gone = [[source] for source in before if parent.get(source) != before[source]]
+    if gone:
+        pen.executemany("DELETE FROM merges WHERE source = ?", gone)
+    new = [[source, target] for source, target in parent.items() if before.get(source) != target]
+    if new:
+        pen.executemany("INSERT INTO merges VALUES (?, ?)", new)
+    if touched:
+        ids = sorted(touched)
+        pen.register(
+            "roots",
+            pa.table({
+                "record_id": pa.array(ids, pa.int64()), "customer_id": pa.array([root(id) for id in ids], pa.int64()),
+                "erased": pa.array([id in erased for id in ids], pa.bool_()),
+            }),
+        )  # fmt: skip
+        pen.execute(
+            """UPDATE records SET customer_id = roots.customer_id, erased = records.erased OR roots.erased
+               FROM roots WHERE records.record_id = roots.record_id"""
+        )
+        pen.unregister("roots")
+    return touched
