@@ -202,5 +202,7 @@ def meta(key: str, default: Any = None, *, pen: duckdb.DuckDBPyConnection | None
 
 def keep(pen: duckdb.DuckDBPyConnection, values: Mapping[str, Any]) -> None:
     """Set values by name, in the transaction of `pen`."""
+    if not values:
+        return
     pen.execute("DELETE FROM meta WHERE key IN (SELECT unnest(?))", [list(values)])
     pen.executemany("INSERT INTO meta VALUES (?, ?)", [[key, json.dumps(value)] for key, value in values.items()])

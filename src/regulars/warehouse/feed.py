@@ -15,10 +15,12 @@ import duckdb
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from regulars import catalog
 from regulars.accounts.queries import Business, business
+from regulars.analytics import facts
 from regulars.eventlog import queries as log
 from regulars.eventlog.rows import EventRow
 from regulars.kernel import clock, money
@@ -52,8 +54,10 @@ RECORDS = pa.schema(
     ]
 )  # fmt: skip
 
+_NOT_BY_CUSTOMER = pa.array(facts.NOT_BY_CUSTOMER, pa.string())
 _encode = msgspec.json.Encoder().encode
 _ORDERS = frozenset({"Order Completed", "Order Refunded", "Order Cancelled"})
+_ORDER_NAMES = pa.array(sorted(_ORDERS), pa.string())
 _SLOT = 900_000_000
 """Offsets of zones change at quarters of an hour at most; in µs."""
 
@@ -106,8 +110,8 @@ def bulk(*, events: pa.Table, lines: pa.Table, records: pa.Table, position: int)
         _zoned(pen, business())
         for name, table, schema in (("events", events, EVENTS), ("lines", lines, LINES), ("records", records, RECORDS)):
             _insert(pen, name, table.cast(schema))
-        at = pa.compute.max(events["at"]).as_py()
-        engine.keep(pen, {"position": position, "stale": True, "last_at": max(at or 0, _last_at(pen))})
+        _newest(pen, events, lines)
+        engine.keep(pen, {"position": position, "stale": True})
 
 
 def days_and_months(at: NDArray[np.int64], zone: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -146,14 +150,27 @@ def _zoned(pen: duckdb.DuckDBPyConnection, own: Business) -> None:
                         FROM offsets WHERE "at" // {_SLOT} = slot"""  # noqa: S608
                 )
                 pen.unregister("offsets")
+            pen.execute("DELETE FROM meta WHERE key = 'last_order_day'")
+            day = pen.execute("SELECT max(day) FROM lines WHERE paid").fetchone()
+            if day and day[0] is not None:
+                engine.keep(pen, {"last_order_day": day[0]})
         pen.execute("UPDATE lines SET home = (currency = '' OR currency = ?)", [own.currency])
         engine.keep(pen, {"stale": True})
     engine.keep(pen, {"told": wanted})
 
 
-def _last_at(pen: duckdb.DuckDBPyConnection) -> int:
-    found: int = engine.meta("last_at", 0, pen=pen)
-    return found
+def _newest(pen: duckdb.DuckDBPyConnection, events: pa.Table, lines: pa.Table) -> None:
+    """Keep when customers last did anything, and the day of the last order: what "today" is for old data."""
+    own = pc.and_(pc.is_valid(events["record_id"]), pc.invert(pc.is_in(events["name"], _NOT_BY_CUSTOMER)))
+    own = pc.or_(own, pc.is_in(events["name"], _ORDER_NAMES))
+    found = {
+        "last_at": pc.max(events.filter(own)["at"]).as_py(),
+        "last_order_day": pc.max(lines.filter(lines["paid"])["day"]).as_py(),
+    }
+    kept = {key: engine.meta(key, pen=pen) for key in found}
+    engine.keep(
+        pen, {k: v for k, v in found.items() if v is not None and (kept[k] is None or v > kept[k])}
+    )  # fmt: skip
 
 
 def _insert(pen: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
@@ -201,17 +218,16 @@ def _append(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], own: Business)
                 category, order_id, amount, _score(found.get("score")), _encode(properties).decode(),
             )
         )  # fmt: skip
-    _insert(pen, "events", _table(events, EVENTS))
-    _insert(pen, "lines", _table(lines, LINES))
+    tables = _table(events, EVENTS), _table(lines, LINES)
+    _insert(pen, "events", tables[0])
+    _insert(pen, "lines", tables[1])
+    _newest(pen, *tables)
     touched = _keep_records(pen, rows, events)
     if touched:
         last = rows[-1].position
         pending = pa.table({"record_id": pa.array(sorted(touched), pa.int64())})
         pending = pending.append_column("position", pa.array([last] * pending.num_rows, pa.int64()))
         _insert(pen, "pending", pending)
-    newest = int(at.max())
-    if newest > _last_at(pen):
-        engine.keep(pen, {"last_at": newest})
 
 
 def _table(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
@@ -238,7 +254,7 @@ def _score(value: Any) -> int | None:
 
 
 def _decimal(value: Any) -> Decimal | None:
-    """The number that a property writes, exactly; None for what isn't one. A float is taken by its shortest spelling."""
+    """The number that a property writes, exactly; None for what isn't one. A float by its shortest spelling."""
     if value is None or isinstance(value, bool | dict | list):
         return None
     return _spelled(str(value))
@@ -255,20 +271,12 @@ def _spelled(text: str) -> Decimal | None:
 
 def _minor(value: Any, currency: str) -> int | None:
     number = _decimal(value)
-    return None if number is None else _whole(number, _exponent(currency))
+    return None if number is None else _whole(number, money.exponent(currency))
 
 
 def _whole(number: Decimal, digits: int) -> int:
     scaled = int(number.scaleb(digits).to_integral_value())  # half to even: the default context
     return scaled if abs(scaled) <= MOST else 0
-
-
-@lru_cache(maxsize=1_000)
-def _exponent(currency: str) -> int:
-    try:
-        return money.exponent(currency)
-    except Exception:  # noqa: BLE001 - an unknown currency has two digits, like most
-        return 2
 
 
 _ONE = Decimal(1)
@@ -307,7 +315,7 @@ class _Orders:
         store: str | None, channel: str | None, order_id: str | None, currency: str,
     ) -> tuple[list[tuple[Any, ...]], int | None, str | None, str | None]:  # fmt: skip
         """(line, product, category, name, quantity, amount, paid, kind) of each, and whose and where the order is."""
-        digits = _exponent(currency)
+        digits = money.exponent(currency)
         refund = row.name != "Order Completed"
         known = self._known.get(order_id) if order_id is not None else None
         if refund and known is not None and (row.record_id is None or self._silent(properties)):
@@ -330,7 +338,10 @@ class _Orders:
         if known is not None:
             known[0] = (known[0] or 0) + sum(line[5] for line in made)
             if made:
-                known[1:] = [old if old is not None else new for old, new in zip(known[1:], (record_id, store, channel), strict=True)]
+                known[1:] = [
+                    old if old is not None else new
+                    for old, new in zip(known[1:], (record_id, store, channel), strict=True)
+                ]
         return made, record_id, store, channel
 
     @staticmethod

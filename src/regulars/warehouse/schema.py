@@ -30,6 +30,9 @@ STEPS: tuple[str, ...] = (
     CREATE TABLE records(record_id BIGINT, customer_id BIGINT, known BOOLEAN, erased BOOLEAN, created_day INTEGER);
     CREATE TABLE merges(source BIGINT, target BIGINT);
     CREATE TABLE pending(record_id BIGINT, position BIGINT);
+    CREATE TABLE purchases(
+        customer_id BIGINT, order_id VARCHAR, "at" BIGINT, day BIGINT, month BIGINT, store VARCHAR, channel VARCHAR,
+        gross BIGINT, refunded BIGINT, net BIGINT, lines BIGINT);
     CREATE TABLE scores({SCORES});
     CREATE TABLE meta(key VARCHAR, value VARCHAR);
     """,

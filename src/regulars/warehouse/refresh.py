@@ -1,0 +1,283 @@
+"""Judging customers: everybody (full), or those whose events changed (live), by the same definitions of analytics.
+
+A full refresh works on one state of the log while the feed goes on, and swaps its tables in at the end in one
+transaction that also brings up to date who changed meanwhile: a reader sees before or after, nothing between.
+"""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+import duckdb
+import ibis
+
+from regulars.accounts.queries import Business, business
+from regulars.analytics import engines, facts, metrics, scores
+from regulars.analytics.cutoffs import Cutoffs, Thresholds
+from regulars.kernel import clock
+from regulars.warehouse import engine, worth
+
+log = logging.getLogger(__name__)
+
+MANY = 50_000
+"""More changed customers than this are quicker judged with everybody else."""
+HOURLY = 3_600_000_000
+RECENT_DAYS = 30
+
+_running = threading.Lock()
+_building = threading.Event()
+_NEXT = ibis.table(facts.PURCHASES.schema(), name="purchases_next")
+_PREDICTED = ("p_alive", "expected_orders", "expected_value", "value_low", "value_high")
+_COLUMNS = ", ".join(facts.SCORES.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the last full refresh was about. `position` is the last event it saw, `took_ms` how long it was."""
+
+    version: int
+    as_of: int
+    position: int
+    refreshed_at: int
+    took_ms: int
+    settings: str
+    currency: str
+    zone: str
+    customers: int
+
+
+def state() -> State | None:
+    """None before the first full refresh."""
+    kept = engine.meta("refresh")
+    return State(**kept) if kept else None
+
+
+def cutoffs_of(own: Business) -> Cutoffs:
+    return Cutoffs.from_json(own.more.get("cutoffs") or {})
+
+
+def _settings(own: Business) -> str:
+    parts = [own.zone, own.currency, own.more.get("as_of", "auto"), cutoffs_of(own).to_json()]
+    return json.dumps(parts, sort_keys=True)
+
+
+def as_of_day(own: Business) -> int:
+    """The day that customers are judged at: today in the business's zone; for a business whose last event is older
+    than 30 days (an old file was imported) the day after its last order, unless the settings say "today".
+    """
+    today = clock.day_number(clock.today(own.zone))
+    last_at, last_order = engine.meta("last_at", 0), engine.meta("last_order_day")
+    if own.more.get("as_of", "auto") == "today" or not last_at:
+        return today
+    if clock.from_micros(last_at) > clock.now() - timedelta(days=RECENT_DAYS):
+        return today
+    return today if last_order is None else min(last_order + 1, today)
+
+
+def due() -> str:
+    """Why a full refresh is due now; "" when it isn't. Cheap enough to be asked every second."""
+    position = engine.meta("position", 0)
+    last, own = state(), business()
+    if last is None:
+        return "first" if position else ""
+    now = clock.micros()
+    # Not without a pause: while a file is being taken in, the day of its last order moves with every batch.
+    if 0 <= now - last.refreshed_at < max(1_000_000, 5_000 * last.took_ms):
+        return ""
+    if last.settings != _settings(own):
+        return "settings"
+    if engine.meta("stale", False):
+        return "stale"
+    if last.as_of != as_of_day(own):
+        return "day"
+    if position > last.position and now - last.refreshed_at > HOURLY:
+        return "hour"
+    many = engine.read("SELECT count(*) FROM (SELECT DISTINCT record_id FROM pending)")
+    return "many" if many[0][0] > MANY else ""
+
+
+def step() -> bool:
+    """One turn of the loop of full refreshes; True when there was something to do."""
+    reason = due()
+    if not reason:
+        return False
+    log.info("full refresh (%s)", reason)
+    full()
+    return True
+
+
+def full(*, report: Callable[[int, int], None] | None = None, relearn: bool = True) -> State:
+    """Judge everybody. `report(done, total)` is told of the steps. Two at once wait for each other.
+
+    Without `relearn` by the thresholds and models of the last time, as a live refresh does it.
+    """
+    told = report or (lambda done, total: None)
+    with _running:
+        begun = time.perf_counter()
+        own = business()
+        pen = engine.cursor()
+        _building.set()
+        try:
+            as_of = as_of_day(own)
+            pen.execute("BEGIN")
+            built = _build(pen, own, as_of, told, relearn)
+            pen.execute("COMMIT")
+            return _swap(own, as_of, built, begun)
+        finally:
+            _building.clear()
+            pen.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    position: int
+    thresholds: Thresholds
+    model: worth.Model
+    customers: int
+    answers: dict[str, list[list[Any]]]
+
+
+def _build(
+    pen: duckdb.DuckDBPyConnection, own: Business, as_of: int, told: Callable[[int, int], None], relearn: bool
+) -> _Built:
+    cutoffs = cutoffs_of(own)
+    position = engine.meta("position", 0, pen=pen)
+    pen.execute(f"CREATE OR REPLACE TABLE purchases_next AS {engines.sql(facts.purchases)}")
+    told(1, 5)
+    figures = engines.sql(scores.figures, purchases=_NEXT, as_of=as_of, cutoffs=cutoffs)
+    pen.execute(f"CREATE OR REPLACE TEMP TABLE figures AS {figures}")
+    told(2, 5)
+    if relearn:
+        thresholds = Thresholds.from_rows(pen.execute(engines.sql(scores.thresholds)).fetchall())
+        model = worth.fit(pen, as_of=as_of)
+    else:
+        thresholds = Thresholds.from_json(engine.meta("thresholds", pen=pen))
+        model = worth.Model.from_json(engine.meta("model", pen=pen))
+    told(3, 5)
+    _judge(
+        pen, "CREATE OR REPLACE TABLE scores_next AS", as_of=as_of, cutoffs=cutoffs, thresholds=thresholds, model=model
+    )
+    told(4, 5)
+    pen.execute("CREATE TEMP VIEW purchases AS FROM purchases_next")
+    answers = _answers(pen, as_of=as_of, cutoffs=cutoffs, thresholds=thresholds)
+    pen.execute("DROP VIEW temp.purchases")
+    pen.execute("DROP TABLE temp.figures")
+    count = pen.execute("SELECT count(*) FROM scores_next").fetchone()
+    told(5, 5)
+    return _Built(position, thresholds, model, count[0] if count else 0, answers)
+
+
+def _judge(
+    pen: duckdb.DuckDBPyConnection, into: str, *, as_of: int, cutoffs: Cutoffs, thresholds: Thresholds,
+    model: worth.Model, source: str = "figures",
+) -> None:  # fmt: skip
+    """Scores of the temporary table `figures` into where `into` says."""
+    judged = engines.sql(scores.judged, cutoffs=cutoffs, thresholds=thresholds)
+    pen.register("predicted", worth.predicted(pen, model, as_of=as_of, figures=source))
+    pen.execute(f"{into} SELECT {_COLUMNS} FROM ({judged}) LEFT JOIN predicted USING (customer_id)")  # noqa: S608
+    pen.unregister("predicted")
+
+
+def _answers(pen: duckdb.DuckDBPyConnection, **judged: Any) -> dict[str, list[list[Any]]]:
+    """Questions over the whole history of customers: asked once per refresh, kept as rows."""
+    as_of = judged["as_of"]
+    ends = (*metrics.month_ends(as_of, 13), (_month(as_of + 1), as_of))
+    if ends[-1][0] == ends[-2][0]:
+        ends = ends[:-1]
+    asked: dict[str, str] = {
+        "retention": metrics.sql("retention", as_of=as_of),
+        "time_between_purchases": metrics.sql("time_between_purchases", as_of=as_of),
+        "second_order": metrics.sql("second_order", as_of=as_of),
+        "new_and_returning": metrics.sql("new_and_returning", by="month", until=as_of),
+        "stage_flow": metrics.sql(
+            "stage_flow", months=ends, cutoffs=judged["cutoffs"], thresholds=judged["thresholds"]
+        ),
+    }
+    return {key: [list(row) for row in pen.execute(f"{sql} ORDER BY ALL").fetchall()] for key, sql in asked.items()}
+
+
+def _month(day: int) -> int:
+    date = clock.day_of(day)
+    return date.year * 12 + date.month - 1
+
+
+def _swap(own: Business, as_of: int, built: _Built, begun: float) -> State:
+    with engine.writing() as pen:
+        for table in ("purchases", "scores"):
+            pen.execute(f"DROP TABLE IF EXISTS {table}")
+            pen.execute(f"ALTER TABLE {table}_next RENAME TO {table}")
+        pen.execute("DELETE FROM pending WHERE position <= ?", [built.position])
+        last = engine.meta("refresh", {}, pen=pen)
+        new = State(
+            version=last.get("version", 0) + 1,
+            as_of=as_of,
+            position=built.position,
+            refreshed_at=clock.micros(),
+            took_ms=round((time.perf_counter() - begun) * 1000),
+            settings=_settings(own),
+            currency=own.currency,
+            zone=own.zone,
+            customers=built.customers,
+        )
+        kept = {"refresh": asdict(new), "stale": False}
+        kept |= {"thresholds": built.thresholds.to_json(), "model": built.model.to_json()}
+        kept |= {f"answer.{key}": rows for key, rows in built.answers.items()}
+        engine.keep(pen, kept)
+        _judge_pending(pen)
+    return new
+
+
+def live() -> int:
+    """Judge the customers whose events came since, by the thresholds and models of the last full refresh; how many.
+
+    Nothing before the first full refresh. Costs what the changed customers' own events cost, plus a scan of ids.
+    """
+    if not engine.read("SELECT 1 FROM pending LIMIT 1") or engine.meta("refresh") is None:
+        return 0
+    with engine.writing() as pen:
+        return _judge_pending(pen)
+
+
+def _judge_pending(pen: duckdb.DuckDBPyConnection) -> int:
+    """Replace purchases and scores of all customers with pending records, in the transaction of `pen`.
+
+    Their rows are cut out once into temporary tables of the same names, which the definitions then see instead.
+    """
+    last = State(**engine.meta("refresh", pen=pen))
+    thresholds = Thresholds.from_json(engine.meta("thresholds", pen=pen))
+    model = worth.Model.from_json(engine.meta("model", pen=pen))
+    cutoffs = Cutoffs.from_json(json.loads(last.settings)[3])
+    found = pen.execute("SELECT max(position), count(*) FROM pending").fetchone()
+    if not found or not found[1]:
+        return 0
+    home = pen.execute("SELECT current_database()").fetchone()
+    main = f'"{home[0] if home else "warehouse"}".main'
+    # The roots that changed records have now, and the records themselves: before a merge they were roots.
+    pen.execute(f"""
+        CREATE TEMP TABLE gone AS SELECT DISTINCT record_id AS customer_id FROM pending UNION
+            SELECT customer_id FROM records SEMI JOIN pending USING (record_id);
+        CREATE TEMP TABLE mine AS FROM {main}.records SEMI JOIN gone USING (customer_id);
+        CREATE TEMP TABLE lines AS FROM {main}.lines SEMI JOIN mine USING (record_id);
+        CREATE TEMP TABLE events AS FROM {main}.events SEMI JOIN mine USING (record_id);
+        ALTER TABLE temp.mine RENAME TO records;
+        CREATE TEMP TABLE purchases AS {engines.sql(facts.purchases)};
+    """)  # noqa: S608
+    pen.execute(f"CREATE TEMP TABLE figures AS {engines.sql(scores.figures, as_of=last.as_of, cutoffs=cutoffs)}")
+    for table in ("purchases", "scores"):
+        pen.execute(f"DELETE FROM {main}.{table} WHERE customer_id IN (FROM gone)")  # noqa: S608
+    pen.execute(f"INSERT INTO {main}.purchases FROM temp.purchases")
+    _judge(
+        pen, f"INSERT INTO {main}.scores", as_of=last.as_of, cutoffs=cutoffs, thresholds=thresholds, model=model
+    )  # fmt: skip
+    count = pen.execute("SELECT count(*) FROM figures").fetchone()
+    for table in ("gone", "records", "lines", "events", "purchases", "figures"):
+        pen.execute(f"DROP TABLE temp.{table}")
+    if not _building.is_set():  # else the tables being built lack them: they stay pending for the swap
+        pen.execute("DELETE FROM pending WHERE position <= ?", [found[0]])
+    engine.keep(pen, {"live": engine.meta("live", 0, pen=pen) + 1})
+    return count[0] if count else 0
