@@ -8,6 +8,7 @@ is parked and those after it go on.
 
 import logging
 from collections.abc import Callable, Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -30,11 +31,16 @@ BATCH = 2000
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """`handle` gets events in the order of their positions; `names` narrows to those it wants (None: all)."""
+    """`handle` gets events in the order of their positions; `names` narrows to those it wants (None: all).
+
+    `own_place`: it keeps its place in a store of its own and drops what it has seen (the warehouse). It is called
+    outside a transaction, so as not to hold up writers, and no event is parked past it: it waits until it works again.
+    """
 
     name: str
     handle: Callable[[list[EventRow]], None]
     names: frozenset[str] | None = None
+    own_place: bool = False
 
 
 def number(limit: int = 20_000) -> int:
@@ -83,35 +89,38 @@ def advance(subscriber: Subscriber, *, batch: int = BATCH) -> bool:
         return False
     upto = min(cursor.position + (1 if cursor.failures else batch), last)
     try:
-        with transaction.atomic():
-            # another process may carry the same subscriber: whoever has the row goes on
-            held = Cursor.objects.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
-            now_at = held.filter(name=subscriber.name).values_list("position", flat=True).first()
-            if now_at != cursor.position:
+        with nullcontext() if subscriber.own_place else transaction.atomic():
+            if not subscriber.own_place and not _held(subscriber.name, cursor.position):
                 return False
             events = queries.after(cursor.position, upto - cursor.position, names=subscriber.names)
             if events:
                 subscriber.handle(events)
-            Cursor.objects.filter(name=subscriber.name).update(
+            Cursor.objects.filter(name=subscriber.name, position=cursor.position).update(
                 position=upto, failures=0, retry_at=None, error="", moved_at=clock.now()
             )
     except Exception as error:
         log.exception("%s failed on the events after position %s", subscriber.name, cursor.position)
-        _failed(subscriber.name, cursor, upto, error)
+        _failed(subscriber, cursor, upto, error)
         return False
     return upto < last
 
 
-def _failed(name: str, cursor: Cursor, upto: int, error: Exception) -> None:
+def _held(name: str, position: int) -> bool:
+    """Lock the cursor; False when another process has it or has moved it meanwhile."""
+    rows = Cursor.objects.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+    return rows.filter(name=name, position=position).first() is not None
+
+
+def _failed(subscriber: Subscriber, cursor: Cursor, upto: int, error: Exception) -> None:
     """Wait, and when it was one event and it had its attempts, park it."""
     said = f"{type(error).__name__}: {error}"[:2000]
     failures = cursor.failures + 1
     with transaction.atomic():
-        rows = Cursor.objects.filter(name=name, position=cursor.position)
-        if upto == cursor.position + 1 and failures >= ATTEMPTS:
+        rows = Cursor.objects.filter(name=subscriber.name, position=cursor.position)
+        if upto == cursor.position + 1 and failures >= ATTEMPTS and not subscriber.own_place:
             event = queries.at_positions([upto])
             ParkedEvent.objects.update_or_create(
-                subscriber=name,
+                subscriber=subscriber.name,
                 position=upto,
                 defaults={
                     "name": event[0].name if event else "", "error": said, "failures": failures,
@@ -145,13 +154,16 @@ def unpark(subscriber: Subscriber) -> int:
     return taken
 
 
-def run_once(subscribers: Sequence[Subscriber]) -> bool:
-    """One round of everything: number, carry each subscriber on, try parked events; True when there is more at once."""
-    more = number() > 0
+def settle(subscribers: Sequence[Subscriber]) -> None:
+    """Number everything and carry each subscriber to the end of the log, or to where it fails, in this thread: for
+    commands that work without the loops.
+    """
+    while number():
+        pass
     for subscriber in subscribers:
-        more |= advance(subscriber)
+        while advance(subscriber):
+            pass
         unpark(subscriber)
-    return more
 
 
 def follow(subscribers: Sequence[Subscriber], *, from_now: Collection[str] = ()) -> None:

@@ -1,0 +1,140 @@
+"""What `regulars serve` does besides answering requests: loops, each a supervised thread.
+
+A loop is a step that is done again and again. One that raises is logged and tried again with back-off; a loop never
+ends unseen, and never takes another one with it. What the steps mean is the business of the apps below.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+from django.db import close_old_connections, connection, connections
+
+from regulars.eventlog import dispatch, wake
+from regulars.jobs import worker
+from regulars.kernel import clock
+from regulars.wiring import schedules
+from regulars.wiring.jobs import KINDS
+from regulars.wiring.subscriptions import SUBSCRIBERS
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 20.0  # seconds a loop has to finish its step when the process stops
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """`step` gives True when there is more to do at once; otherwise it is done again after `every` seconds, or as soon
+    as events arrive when it `listens`.
+    """
+
+    name: str
+    step: Callable[[], bool]
+    every: float = 1.0
+    listens: bool = False
+
+
+@dataclass(slots=True)
+class State:
+    """How a loop fares, for people who look after the system."""
+
+    name: str
+    steps: int = 0
+    failures: int = 0
+    error: str = ""
+    last_at: datetime | None = None
+    thread: threading.Thread | None = field(default=None, repr=False)
+
+
+_stopping = threading.Event()
+_states: dict[str, State] = {}
+
+
+def declared() -> list[Loop]:
+    """Every loop of this version, on one screen."""
+    return [
+        Loop("numbering", lambda: dispatch.number() > 0, every=0.2, listens=True),
+        *(Loop(f"dispatch {one.name}", partial(_dispatch, one), every=0.5, listens=True) for one in SUBSCRIBERS),
+        *(Loop(f"jobs {place}", lambda: worker.run_ready() > 0, every=0.5) for place in (1, 2)),
+        Loop("abandoned jobs", lambda: worker.revive(alone=False) > 0, every=30),
+        *(Loop(f"schedule {one.name}", one.step, every=one.every) for one in schedules.SCHEDULES),
+    ]
+
+
+def _dispatch(subscriber: dispatch.Subscriber) -> bool:
+    more = dispatch.advance(subscriber)
+    dispatch.unpark(subscriber)
+    return more
+
+
+def _pause(failures: int) -> float:
+    """1, 2, 4 … seconds, a minute at most."""
+    return float(min(2 ** min(failures - 1, 6), 60))
+
+
+def _run(loop: Loop, state: State) -> None:
+    while not _stopping.is_set():
+        heard = wake.rung()
+        more = False
+        try:
+            close_old_connections()
+            more = loop.step()
+            state.steps, state.failures, state.error = state.steps + 1, 0, ""
+        except BaseException as error:  # also SystemExit out of a library: a loop doesn't end unseen
+            state.failures += 1
+            state.error = f"{type(error).__name__}: {error}"[:500]
+            log.exception("the loop %r failed, %s times in a row; it goes on", loop.name, state.failures)
+        state.last_at = clock.now()
+        if state.failures:
+            _stopping.wait(_pause(state.failures))
+        elif more:
+            continue
+        elif loop.listens and not _stopping.is_set():
+            wake.wait(heard, loop.every)
+        else:
+            _stopping.wait(loop.every)
+    connections.close_all()
+
+
+def start(loops: Sequence[Loop] | None = None) -> None:
+    """Begin all loops (of `declared`, unless others are given). What ran when the last process died is put in line
+    again first.
+    """
+    _stopping.clear()
+    _states.clear()
+    worker.kinds(KINDS)
+    worker.begin()
+    if loops is None:
+        worker.revive(alone=connection.vendor == "sqlite")
+        dispatch.follow(SUBSCRIBERS)
+    for loop in declared() if loops is None else loops:
+        state = _states[loop.name] = State(loop.name)
+        state.thread = threading.Thread(target=_run, args=(loop, state), name=loop.name, daemon=True)
+        state.thread.start()
+
+
+def stop() -> list[str]:
+    """Let every loop finish its step, for PATIENCE seconds at most; the names of those that didn't. Nothing is lost by
+    leaving one behind: each step is one transaction.
+    """
+    _stopping.set()
+    worker.stop()
+    wake.up()
+    deadline = clock.micros() + int(PATIENCE * 1e6)
+    late = []
+    for state in _states.values():
+        assert state.thread is not None
+        state.thread.join(max((deadline - clock.micros()) / 1e6, 0.01))
+        if state.thread.is_alive():
+            late.append(state.name)
+    if late:
+        log.warning("these loops didn't finish in time: %s", ", ".join(late))
+    return late
+
+
+def states() -> list[State]:
+    """How the loops of this process fare; none in a process without loops."""
+    return list(_states.values())

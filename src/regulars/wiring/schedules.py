@@ -1,0 +1,45 @@
+"""What happens by the clock. A schedule looks itself whether it is due, by what has been done and not by when the
+process started, so that a night without a server is made up for in the morning.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from regulars.accounts.queries import business
+from regulars.eventlog import services as eventlog
+from regulars.jobs import worker
+
+log = logging.getLogger(__name__)
+
+HOT_DAYS = 400  # how long events stay in the operational database unless the business set "hot_days"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """`step` is called every so many seconds and gives True when there is more to do at once."""
+
+    name: str
+    step: Callable[[], bool]
+    every: float
+
+
+def retention() -> bool:
+    """Forget events older than the business's window; the warehouse keeps all."""
+    days = business().more.get("hot_days", HOT_DAYS)
+    count = eventlog.forget(keep=timedelta(days=days))
+    if count:
+        log.info("%s events older than %s days left the operational database", count, days)
+    return count > 0
+
+
+def tidy() -> bool:
+    worker.forget()
+    return False
+
+
+SCHEDULES: tuple[Schedule, ...] = (
+    Schedule("retention", retention, every=3600),
+    Schedule("tidying", tidy, every=3600),
+)

@@ -1,0 +1,9 @@
+"""Which events go to whom: every subscriber of the log, on one screen.
+
+A handler is a function of an app's `handlers` module that takes a batch of events in order. Names are kept in the
+database with the cursors: don't change them.
+"""
+
+from regulars.eventlog.dispatch import Subscriber
+
+SUBSCRIBERS: tuple[Subscriber, ...] = ()

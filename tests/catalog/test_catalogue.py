@@ -1,0 +1,140 @@
+"""The catalogue of events: its entries, and what it says of events that don't fit."""
+
+import time
+
+import pytest
+
+from regulars import catalog
+from regulars.kernel.errors import Invalid
+
+TRACKED = """Products Searched, Product List Viewed, Promotion Clicked, Product Viewed, Product Added, Checkout Started,
+Order Completed, Order Refunded, Order Cancelled, Coupon Applied, Ticket Opened, Survey Answered, Message Clicked,
+Points Earned, Tier Changed, Coupon Issued, Visit Checked In, Booking Made"""
+OWN = """Customer Identified, Customers Merged, Customers Unmerged, Profile Updated, Consent Given, Consent Withdrawn,
+Tag Added, Tag Removed, Customer Erased, Segment Entered, Segment Exited, Journey Entered, Held Out"""
+
+
+def names(text: str) -> list[str]:
+    return [name.strip() for name in text.replace("\n", " ").split(",")]
+
+
+def test_every_event_of_the_vocabulary_is_there() -> None:
+    assert [name for name in names(TRACKED) + names(OWN) if name not in catalog.CATALOG] == []
+
+
+@pytest.mark.parametrize("entry", catalog.CATALOG.values(), ids=lambda entry: entry.name)
+def test_every_entry_says_in_both_languages_when_it_is_recorded(entry: catalog.EventType) -> None:
+    assert entry.when.en.endswith(".") and entry.when.zh.endswith("。")
+    assert entry.title.en and entry.title.zh
+    assert entry.group in catalog.GROUPS
+    assert {field for fields in entry.columns.values() for field in fields} <= entry.payload.model_fields.keys()
+
+
+def test_the_names_of_a_group_are_those_whose_entries_say_so() -> None:
+    assert catalog.names_of("orders") == {
+        "Order Updated", "Order Completed", "Order Refunded", "Order Cancelled", "Order Shipped", "Order Delivered",
+    }  # fmt: skip
+
+
+def test_events_that_are_not_catalogued_are_fine_whatever_they_carry() -> None:
+    assert catalog.check("Ski Rented", {"total": {"deep": [1]}, "products": "skis"}) is None
+    assert catalog.columns("Ski Rented") == {"store": ("store", "store_id", "affiliation"), "channel": ("channel",)}
+    assert catalog.title("Ski Rented").zh == "Ski Rented"
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {},
+        {"order_id": None, "total": None, "products": None},
+        {"order_id": 50314, "total": "27.50", "products": [{"product_id": 507, "price": "19", "quantity": 1.5}]},
+        {"total": 27.5, "colour": "red", "products": [{"sku": "G-32", "engraving": {"text": "A"}}]},
+    ],
+)
+def test_numbers_as_texts_ids_as_numbers_nulls_and_unknown_properties_are_taken(properties: dict[str, object]) -> None:
+    assert catalog.check("Order Completed", properties) is None
+
+
+def test_the_typed_payload_has_numbers_as_decimals_and_ids_as_texts() -> None:
+    order = catalog.parse("Order Completed", {"order_id": 7, "total": "12.5", "products": [{"price": 0.1}]})
+    assert (order.order_id, str(order.total), str(order.products[0].price)) == ("7", "12.5", "0.1")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("properties", "code", "field", "en", "zh"),
+    [
+        (
+            {"products": [{"price": 1}, {"price": "cheap"}]},
+            "wrong_type",
+            "products.1.price",
+            'Order Completed: products.1.price should be a number, but "cheap" came. Send it as 12.5, or leave it out.',
+            'Order Completed：products.1.price 应为数字，收到的是 "cheap"。请改为 12.5 这样的值，或不发送该字段。',
+        ),
+        (
+            {"products": {"price": 1}},
+            "wrong_type",
+            "products",
+            'Order Completed: products should be a list, but {"price": 1} came. Send it as […], or leave it out.',
+            'Order Completed：products 应为列表，收到的是 {"price": 1}。请改为 […] 这样的值，或不发送该字段。',
+        ),
+        (
+            {"products": ["A-1"]},
+            "wrong_type",
+            "products.0",
+            'Order Completed: products.0 should be an object, but "A-1" came. Send it as {"product_id": "A-1001"}, or leave it out.',
+            'Order Completed：products.0 应为对象，收到的是 "A-1"。请改为 {"product_id": "A-1001"} 这样的值，或不发送该字段。',
+        ),
+        (
+            {"order_id": True},
+            "wrong_type",
+            "order_id",
+            'Order Completed: order_id should be a text, but true came. Send it as "A-1001", or leave it out.',
+            'Order Completed：order_id 应为文本，收到的是 true。请改为 "A-1001" 这样的值，或不发送该字段。',
+        ),
+        (
+            {"total": 1e300},
+            "out_of_range",
+            "total",
+            "Order Completed: total is 1e+300, which is outside what is possible (≤ 1000000000000). Send the right value, or leave it out.",
+            "Order Completed：total 为 1e+300，超出允许范围（≤ 1000000000000）。请发送正确的值，或不发送该字段。",
+        ),
+    ],
+)
+def test_a_wrong_payload_is_told_with_field_fault_and_remedy(
+    properties: dict[str, object], code: str, field: str, en: str, zh: str
+) -> None:
+    fault = catalog.check("Order Completed", properties)
+    assert fault is not None
+    assert (fault.code, fault.field, fault.text.en, fault.text.zh) == (code, field, en, zh)
+
+
+def test_numbers_that_are_not_finite_are_told() -> None:
+    fault = catalog.check("Order Completed", {"total": "NaN"})
+    assert fault is not None and (fault.code, fault.field) == ("wrong_type", "total")
+
+
+@pytest.mark.parametrize("name", names(OWN))
+def test_the_systems_own_events_are_not_taken_from_tracking_clients(name: str) -> None:
+    fault = catalog.check(name, {})
+    assert fault is not None and fault.code == "reserved"
+
+
+def test_the_system_itself_may_only_record_what_is_declared() -> None:
+    catalog.require("Customers Merged", {"source": 2, "target": 1, "root": 1})
+    with pytest.raises(LookupError):
+        catalog.require("Customer Melted", {})
+    with pytest.raises(Invalid) as missing:
+        catalog.require("Customers Merged", {"source": 2, "target": 1})
+    assert (missing.value.code, missing.value.field) == ("event_missing", "root")
+    with pytest.raises(Invalid) as undeclared:
+        catalog.require("Tag Added", {"tag": "vip", "phone": "13800138000"})
+    assert (undeclared.value.code, undeclared.value.field) == ("event_unknown_field", "phone")
+
+
+@pytest.mark.alone
+def test_tens_of_thousands_of_events_a_second_are_checked() -> None:
+    order = {"order_id": "1", "total": 30, "products": [{"product_id": "a", "price": 10, "quantity": 1}] * 3}
+    begin = time.perf_counter()
+    for _ in range(10_000):
+        catalog.check("Order Completed", order)
+    assert 10_000 / (time.perf_counter() - begin) > 30_000
