@@ -184,12 +184,12 @@ NOT_BY_CUSTOMER: tuple[str, ...] = (
 
 def sum_of(condition: ir.BooleanValue, value: ir.Value) -> ir.Value:
     """The sum of an integer column where the condition holds; 0 where it never does."""
-    return ibis.ifelse(condition, value, 0).sum().cast("int64")
+    return ibis.ifelse(condition, value, 0).sum()
 
 
 def count_of(condition: ir.BooleanValue) -> ir.Value:
     """How many rows meet the condition."""
-    return ibis.ifelse(condition, 1, 0).sum().cast("int64")
+    return ibis.ifelse(condition, 1, 0).sum()
 
 
 def min_of(condition: ir.BooleanValue, value: ir.Value) -> ir.Value:
@@ -269,7 +269,7 @@ def purchases(lines: ir.Table = LINES, records: ir.Table = RECORDS, only: ir.Tab
         any_channel=rows.channel.min(),
         gross=sum_of(rows.sale, rows.amount),
         refunded=sum_of(rows.refund, -rows.amount),
-        net=rows.amount.sum().cast("int64"),
+        net=rows.amount.sum(),
         lines=count_of(rows.sale),
     )
     return folded.select(
@@ -324,5 +324,5 @@ def visits(table: ir.Table = PURCHASES, *, as_of: int | None = None) -> ir.Table
     """
     rows = between(table.filter(table.lines > 0), None, as_of)
     return rows.group_by("customer_id", "day", "month").aggregate(
-        orders=rows.count().cast("int64"), gross=rows.gross.sum().cast("int64"), net=rows.net.sum().cast("int64")
+        orders=rows.count(), gross=rows.gross.sum(), net=rows.net.sum()
     )

@@ -57,21 +57,21 @@ def figures(
     before = (bought.day > as_of - 2 * cutoffs.churn_window_days) & ~recent
     daily = bought.group_by("customer_id", "day").aggregate(
         orders=count_of(sale),
-        gross=bought.gross.sum().cast("int64"),
-        net=bought.net.sum().cast("int64"),
+        gross=bought.gross.sum(),
+        net=bought.net.sum(),
         recent=sum_of(recent, bought.net),
         before=sum_of(before, bought.net),
     )
     visit = daily.orders > 0
     spent = daily.group_by("customer_id").aggregate(
-        orders=daily.orders.sum().cast("int64"),
+        orders=daily.orders.sum(),
         visits=count_of(visit),
-        gross=daily.gross.sum().cast("int64"),
-        net=daily.net.sum().cast("int64"),
+        gross=daily.gross.sum(),
+        net=daily.net.sum(),
         first_day=min_of(visit, daily.day),
         last_day=max_of(visit, daily.day),
-        spend_recent=daily.recent.sum().cast("int64"),
-        spend_before=daily.before.sum().cast("int64"),
+        spend_recent=daily.recent.sum(),
+        spend_before=daily.before.sum(),
     )
     people = customers(records, only)
     rows = (
@@ -128,12 +128,12 @@ def thresholds(table: ir.Table = FIGURES) -> ir.Table:
     for dimension, column in columns.items():
         rows = people.filter(people[column].notnull())
         rows = rows.select(dimension=ibis.literal(dimension), value=rows[column].cast("int64"))
-        parts.append(rows.group_by("dimension", "value").aggregate(n=rows.count().cast("int64")))
+        parts.append(rows.group_by("dimension", "value").aggregate(n=rows.count()))
     values = ibis.union(*parts, distinct=False)
     up_to = ibis.window(group_by="dimension", order_by="value", preceding=(None, 0))
     ranked = values.mutate(
-        up_to=values.n.sum().over(up_to).cast("int64"),
-        people=values.n.sum().over(ibis.window(group_by="dimension")).cast("int64"),
+        up_to=values.n.sum().over(up_to),
+        people=values.n.sum().over(ibis.window(group_by="dimension")),
     )
     return ranked.group_by("dimension").aggregate(
         people=ranked.people.max(),

@@ -6,9 +6,12 @@ from typing import Any, Literal
 
 import ibis
 import ibis.expr.types as ir
+import sqlglot
 from ibis.config import Config
+from sqlglot import exp
 
 Dialect = Literal["duckdb", "pyspark"]
+_SQLGLOT: dict[Dialect, str] = {"duckdb": "duckdb", "pyspark": "spark"}
 
 
 class _SparkOptions(Config):  # type: ignore[misc]
@@ -21,7 +24,16 @@ def compiled(expression: ir.Table, dialect: Dialect = "duckdb") -> str:
     """The SQL of an expression on unbound tables. It takes tens of milliseconds: see `sql` for what comes again."""
     if ibis.options.pyspark is None:
         ibis.options.pyspark = _SparkOptions()
-    return str(ibis.to_sql(expression, dialect=dialect, pretty=False))
+    plain = sqlglot.parse_one(str(ibis.to_sql(expression, dialect=dialect, pretty=False)), dialect=_SQLGLOT[dialect])
+    return plain.transform(_narrow).sql(dialect=_SQLGLOT[dialect])
+
+
+def _narrow(node: exp.Expression) -> exp.Expression:
+    """Every sum as BIGINT: all are of integers, DuckDB would widen them to 128 bits, and Ibis drops a cast to the type
+    that it believes a sum to have."""
+    over = isinstance(node, exp.Window) and isinstance(node.this, exp.Sum)
+    plain = isinstance(node, exp.Sum) and not isinstance(node.parent, exp.Window)
+    return exp.cast(node, "BIGINT") if over or plain else node
 
 
 @lru_cache(maxsize=1024)

@@ -13,16 +13,14 @@ def retention(*, as_of: int | None = None, since_month: int | None = None) -> ir
     business's zone; the last one is incomplete. Source: purchases of customers.
     """
     days = visits(as_of=as_of)
-    monthly = days.group_by("customer_id", "month").aggregate(
-        gross=days.gross.sum().cast("int64"), net=days.net.sum().cast("int64")
-    )
+    monthly = days.group_by("customer_id", "month").aggregate(gross=days.gross.sum(), net=days.net.sum())
     first = monthly.group_by("customer_id").aggregate(cohort=monthly.month.min())
     if since_month is not None:
         first = first.filter(first.cohort >= since_month)
     rows = monthly.inner_join(first, "customer_id")
     rows = rows.mutate(months_since=rows.month - rows.cohort)
     return rows.group_by("cohort", "months_since").aggregate(
-        customers=rows.count().cast("int64"), gross=rows.gross.sum().cast("int64"), net=rows.net.sum().cast("int64")
+        customers=rows.count(), gross=rows.gross.sum(), net=rows.net.sum()
     )
 
 
@@ -37,7 +35,7 @@ def time_between_purchases(*, as_of: int | None = None) -> ir.Table:
     gaps = days.select(customer_id=days.customer_id, gap_days=days.day - before)
     gaps = gaps.filter(gaps.gap_days.notnull())
     per = gaps.group_by("gap_days", "customer_id").aggregate(times=gaps.count())
-    return per.group_by("gap_days").aggregate(times=per.times.sum().cast("int64"), customers=per.count().cast("int64"))
+    return per.group_by("gap_days").aggregate(times=per.times.sum(), customers=per.count())
 
 
 def second_order(*, as_of: int, within: tuple[int, ...] = (30, 60, 90)) -> ir.Table:
@@ -57,6 +55,4 @@ def second_order(*, as_of: int, within: tuple[int, ...] = (30, 60, 90)) -> ir.Ta
         observed = per.first_day + days <= as_of
         counts[f"observed_{days}"] = count_of(observed)
         counts[f"within_{days}"] = count_of(observed & ibis.coalesce(per.second_day - per.first_day <= days, False))
-    return per.group_by("cohort").aggregate(
-        customers=per.count().cast("int64"), ever=count_of(per.second_day.notnull()), **counts
-    )
+    return per.group_by("cohort").aggregate(customers=per.count(), ever=count_of(per.second_day.notnull()), **counts)

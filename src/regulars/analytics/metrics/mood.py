@@ -30,7 +30,7 @@ def nps(*, by: Bucket = "month", since: int | None = None, until: int | None = N
     """
     rows = _answers("nps", 10, 0, by, since, until)
     return rows.group_by("bucket").aggregate(
-        answers=rows.count().cast("int64"),
+        answers=rows.count(),
         promoters=count_of(rows.score >= 9),
         detractors=count_of(rows.score <= 6),
     )
@@ -43,9 +43,9 @@ def csat(*, by: Bucket = "month", since: int | None = None, until: int | None = 
     """
     rows = _answers("csat", 5, 1, by, since, until)
     return rows.group_by("bucket").aggregate(
-        answers=rows.count().cast("int64"),
+        answers=rows.count(),
         satisfied=count_of(rows.score >= 4),
-        score_sum=rows.score.sum().cast("int64"),
+        score_sum=rows.score.sum(),
     )
 
 
@@ -55,7 +55,5 @@ def events(*, by: Bucket = "day", since: int | None = None, until: int | None = 
     """
     rows = between(EVENTS, since, until)
     rows = rows.select(name=rows.name, bucket=bucket_of(rows, by), record_id=rows.record_id)
-    per = rows.group_by("name", "bucket", "record_id").aggregate(times=rows.count().cast("int64"))
-    return per.group_by("name", "bucket").aggregate(
-        times=per.times.sum().cast("int64"), records=count_of(per.record_id.notnull())
-    )
+    per = rows.group_by("name", "bucket", "record_id").aggregate(times=rows.count())
+    return per.group_by("name", "bucket").aggregate(times=per.times.sum(), records=count_of(per.record_id.notnull()))

@@ -27,10 +27,10 @@ def rfm_matrix() -> ir.Table:
     """
     rows = SCORES.filter(SCORES.orders > 0, ~SCORES.erased)
     return rows.group_by("r", "f").aggregate(
-        customers=rows.count().cast("int64"),
-        orders=rows.orders.sum().cast("int64"),
-        net=rows.net.sum().cast("int64"),
-        m_sum=rows.m.sum().cast("int64"),
+        customers=rows.count(),
+        orders=rows.orders.sum(),
+        net=rows.net.sum(),
+        m_sum=rows.m.sum(),
     )
 
 
@@ -39,9 +39,7 @@ def rfm_groups() -> ir.Table:
     of f and m; who bought once is new, potential, dormant or lost, by r alone. Names can be set. Source: scores.
     """
     rows = SCORES.filter(SCORES.orders > 0, ~SCORES.erased)
-    return rows.group_by("rfm_group").aggregate(
-        customers=rows.count().cast("int64"), orders=rows.orders.sum().cast("int64"), net=rows.net.sum().cast("int64")
-    )
+    return rows.group_by("rfm_group").aggregate(customers=rows.count(), orders=rows.orders.sum(), net=rows.net.sum())
 
 
 def stages() -> ir.Table:
@@ -50,9 +48,7 @@ def stages() -> ir.Table:
     the customer's own average time between visits from three visits on, the population's median before. Source: scores.
     """
     rows = _counted()
-    return rows.group_by("stage").aggregate(
-        customers=rows.count().cast("int64"), net=rows.net.sum().cast("int64"), warned=count_of(rows.warned)
-    )
+    return rows.group_by("stage").aggregate(customers=rows.count(), net=rows.net.sum(), warned=count_of(rows.warned))
 
 
 def warnings() -> ir.Table:
@@ -62,7 +58,7 @@ def warnings() -> ir.Table:
     """
     rows = _counted().filter(SCORES.orders > 0)
     return rows.group_by("warn_silent", "warn_spend", "warn_overdue", "warned").aggregate(
-        customers=rows.count().cast("int64"), spend_before=rows.spend_before.sum().cast("int64")
+        customers=rows.count(), spend_before=rows.spend_before.sum()
     )
 
 
@@ -96,7 +92,7 @@ def stage_flow(*, months: tuple[tuple[int, int], ...], cutoffs: Cutoffs, thresho
         return ibis.ifelse(begun <= end, said, lifecycle.ABSENT)
 
     wide = people.select(**{f"stage_{month}": stage_at(month, end) for month, end in months})
-    wide = wide.group_by(*wide.columns).aggregate(customers=wide.count().cast("int64"))
+    wide = wide.group_by(*wide.columns).aggregate(customers=wide.count())
     flows = []
     for (before, _), (month, _) in pairwise(months):
         pair = wide.select(
@@ -106,9 +102,7 @@ def stage_flow(*, months: tuple[tuple[int, int], ...], cutoffs: Cutoffs, thresho
             customers=wide.customers,
         )
         pair = pair.filter(pair.to_stage != lifecycle.ABSENT)
-        flows.append(
-            pair.group_by("month", "from_stage", "to_stage").aggregate(customers=pair.customers.sum().cast("int64"))
-        )
+        flows.append(pair.group_by("month", "from_stage", "to_stage").aggregate(customers=pair.customers.sum()))
     return ibis.union(*flows, distinct=False) if len(flows) > 1 else flows[0]
 
 

@@ -29,7 +29,7 @@ def revenue(*, by: Bucket = "day", since: int | None = None, until: int | None =
     return rows.group_by("bucket").aggregate(
         gross=sum_of(rows.sale, rows.amount),
         refunded=sum_of(rows.kind == "refund", -rows.amount),
-        net=rows.amount.sum().cast("int64"),
+        net=rows.amount.sum(),
     )
 
 
@@ -43,7 +43,7 @@ def _orders(by: Bucket, since: int | None, until: int | None) -> ir.Table:
         anonymous=rows.record_id.isnull(),
     )
     return rows.group_by("bucket", "order").aggregate(
-        gross=rows.amount.sum().cast("int64"), home=count_of(rows.home), anonymous=count_of(rows.anonymous)
+        gross=rows.amount.sum(), home=count_of(rows.home), anonymous=count_of(rows.anonymous)
     )
 
 
@@ -53,7 +53,7 @@ def orders(*, by: Bucket = "day", since: int | None = None, until: int | None = 
     add up to more than the whole. Source: lines of Order Completed.
     """
     rows = _orders(by, since, until)
-    return rows.group_by("bucket").aggregate(orders=rows.count().cast("int64"), anonymous=count_of(rows.anonymous > 0))
+    return rows.group_by("bucket").aggregate(orders=rows.count(), anonymous=count_of(rows.anonymous > 0))
 
 
 def average_order(*, by: Bucket = "day", since: int | None = None, until: int | None = None) -> ir.Table:
@@ -63,7 +63,7 @@ def average_order(*, by: Bucket = "day", since: int | None = None, until: int | 
     """
     rows = _orders(by, since, until)
     rows = rows.filter(rows.home > 0)
-    totals = rows.group_by("bucket").aggregate(orders=rows.count().cast("int64"), gross=rows.gross.sum().cast("int64"))
+    totals = rows.group_by("bucket").aggregate(orders=rows.count(), gross=rows.gross.sum())
     return totals.mutate(average=((totals.gross * 2 + totals.orders) // (totals.orders * 2)).cast("int64"))
 
 
@@ -76,7 +76,7 @@ def buyers(*, by: Bucket = "day", since: int | None = None, until: int | None = 
     rows = rows.select(bucket=bucket_of(rows, by), record_id=rows.record_id).distinct()
     joined = rows.inner_join(RECORDS.select("record_id", "customer_id"), "record_id")
     people = joined.select("bucket", "customer_id").distinct()
-    return people.group_by("bucket").aggregate(buyers=people.count().cast("int64"))
+    return people.group_by("bucket").aggregate(buyers=people.count())
 
 
 def sales(*, by: Bucket = "day", since: int | None = None, until: int | None = None) -> ir.Table:
@@ -91,7 +91,7 @@ def sales(*, by: Bucket = "day", since: int | None = None, until: int | None = N
             part.select("bucket", **{n: part[n] if n in part.columns else ibis.literal(0, "int64") for n in names})
         )
     rows = ibis.union(*parts, distinct=False)
-    return rows.group_by("bucket").aggregate(**{n: rows[n].sum().cast("int64") for n in names})
+    return rows.group_by("bucket").aggregate(**{n: rows[n].sum() for n in names})
 
 
 def new_and_returning(*, by: Bucket = "month", since: int | None = None, until: int | None = None) -> ir.Table:
@@ -104,9 +104,7 @@ def new_and_returning(*, by: Bucket = "month", since: int | None = None, until: 
     first = bought.group_by("customer_id").aggregate(first_day=bought.day.min(), first_month=bought.month.min())
     rows = between(bought, since, until)
     per = rows.select(customer_id=rows.customer_id, bucket=bucket_of(rows, by), gross=rows.gross, net=rows.net)
-    per = per.group_by("bucket", "customer_id").aggregate(
-        gross=per.gross.sum().cast("int64"), net=per.net.sum().cast("int64")
-    )
+    per = per.group_by("bucket", "customer_id").aggregate(gross=per.gross.sum(), net=per.net.sum())
     joined = per.inner_join(first, "customer_id")
     if by in ("day", "week", "month"):
         begun = joined.select(day=joined.first_day, month=joined.first_month, **{n: joined[n] for n in per.columns})
