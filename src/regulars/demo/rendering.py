@@ -79,8 +79,9 @@ def _digits(numbers: Any, width: int) -> pa.Array:
 
 
 def _major(fen: NDArray[np.int64]) -> pa.Array:
-    """1234 fen as 12.34, for JSON."""
-    return _join(pc.cast(pa.array(fen // 100), pa.string()), ".", _digits(fen % 100, 2))
+    """1234 fen as 12.34, 1230 as 12.3, 1200 as 12.0: how JSON encoders spell the float."""
+    cents = pc.utf8_rtrim(_digits(fen % 100, 2), "0")
+    return _join(pc.cast(pa.array(fen // 100), pa.string()), ".", pc.if_else(pc.equal(cents, ""), "0", cents))
 
 
 def _coded(prefix: str, numbers: NDArray[np.int64]) -> pa.Array:
@@ -272,6 +273,7 @@ def _lines(week: sim.Week, columns: dict[str, pa.Array]) -> pa.RecordBatch:
     which = pa.array(product, mask=product < 0)
     line = np.repeat([0, -1, 0], sizes)
     line[: event.size] = within
+    quantity = np.append(lines["quantity"].astype(np.int64), np.ones(none.size, dtype=np.int64)) * 1000
     value = lines["quantity"].astype(np.int64) * lines["price"]
     amount = np.concatenate([value, -rows["other"][off], -rows["amount"][back]])
     at = pa.array(of)
@@ -283,7 +285,7 @@ def _lines(week: sim.Week, columns: dict[str, pa.Array]) -> pa.RecordBatch:
         "product_id": _PRODUCT_IDS.take(which),
         "category": _PRODUCT_CATEGORIES.take(which),
         "name": _PRODUCT_NAMES.take(which),
-        "quantity": pa.array(np.concatenate([lines["quantity"].astype(np.int64) * 1000, np.zeros(none.size, "i8")])),
+        "quantity": pa.array(quantity, mask=line < 0),
         "amount": pa.array(amount),
         "paid": pa.array(np.repeat([True, False, False], sizes)),
         "kind": pa.array(["sale", "refund"]).take(pa.array(np.repeat([0, 0, 1], sizes))),

@@ -103,13 +103,15 @@ def _take(batch: Iterable[EventRow], *, up_to: int | None = None) -> int:
 
 
 def bulk(*, events: pa.Table, lines: pa.Table, records: pa.Table, position: int) -> None:
-    """Rows made elsewhere (a generated world), in the shapes of EVENTS, LINES and RECORDS, all after our position and
-    of records that aren't there yet. `position` is where the feed goes on. Scores follow with the next full refresh.
+    """Rows made elsewhere (a generated world), in the shapes of EVENTS, LINES and RECORDS, all after our position.
+    A record that is there already keeps its customer; it becomes known, or older, if the row says so. `position` is
+    where the feed goes on. Scores follow with the next full refresh.
     """
     with engine.writing() as pen:
         _zoned(pen, business())
-        for name, table, schema in (("events", events, EVENTS), ("lines", lines, LINES), ("records", records, RECORDS)):
+        for name, table, schema in (("events", events, EVENTS), ("lines", lines, LINES)):
             _insert(pen, name, table.cast(schema))
+        _keep_seen(pen, records.cast(RECORDS))
         _newest(pen, events, lines)
         engine.keep(pen, {"position": position, "stale": True})
 
@@ -386,24 +388,26 @@ def _keep_records(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], events: 
             structure.append(row)
     if not first:
         return set()
-    pen.register(
-        "seen",
-        pa.table({
-            "record_id": pa.array(first.keys(), pa.int64()), "day": pa.array(first.values(), pa.int32()),
-            "known": pa.array([id in known for id in first], pa.bool_()),
-        }),
-    )  # fmt: skip
-    pen.execute(
-        """UPDATE records SET created_day = least(created_day, seen.day), known = records.known OR seen.known
-           FROM seen WHERE records.record_id = seen.record_id
-           AND (seen.day < created_day OR (seen.known AND NOT records.known))"""
-    )
-    pen.execute(
-        """INSERT INTO records SELECT record_id, record_id, known, false, day FROM seen
-           ANTI JOIN records USING (record_id) ORDER BY record_id"""
-    )
-    pen.unregister("seen")
+    seen = {
+        "record_id": pa.array(first.keys(), pa.int64()), "customer_id": pa.array(first.keys(), pa.int64()),
+        "known": pa.array([id in known for id in first], pa.bool_()),
+        "erased": pa.array([False] * len(first)), "created_day": pa.array(first.values(), pa.int32()),
+    }  # fmt: skip
+    _keep_seen(pen, pa.table(seen, schema=RECORDS))
     return set(first) | (_restructure(pen, structure) if structure else set())
+
+
+def _keep_seen(pen: duckdb.DuckDBPyConnection, seen: pa.Table) -> None:
+    """Rows of RECORDS, each record once: new ones are added, others become known or older where the row says so."""
+    pen.register("seen", seen)
+    pen.execute(
+        """UPDATE records SET created_day = least(records.created_day, seen.created_day),
+               known = records.known OR seen.known
+           FROM seen WHERE records.record_id = seen.record_id
+           AND (seen.created_day < records.created_day OR (seen.known AND NOT records.known))"""
+    )
+    pen.execute("INSERT INTO records FROM seen ANTI JOIN records USING (record_id) ORDER BY record_id")
+    pen.unregister("seen")
 
 
 def _restructure(pen: duckdb.DuckDBPyConnection, rows: list[EventRow]) -> set[int]:
