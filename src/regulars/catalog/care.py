@@ -75,6 +75,16 @@ class Identified(Payload):
     kinds: list[str]
 
 
+class Told(Payload):
+    """`traits`: the names of the traits that came; their values are in the profile alone."""
+
+    traits: list[str] | None = None
+
+
+class Group(Payload):
+    group_id: str
+
+
 class Merge(Payload):
     """Ids of records: `source` is put under `target`; `root` is the customer that both belong to afterwards."""
 
@@ -159,6 +169,15 @@ EVENTS: tuple[EventType, ...] = (
     EventType("Customer Identified", Identified, "profile", Text("Became known", "身份识别"), Text(
         "When a record gets its first identity that names a person (user id, phone, e-mail, WeChat, member card).",
         "记录首次获得可指认个人的身份（用户 ID、手机号、邮箱、微信、会员卡）时。"), reserved=True),
+    EventType("Traits Updated", Told, "profile", Text("Told about itself", "上报资料"), Text(
+        "When a tracking client tells who somebody is (an identify call).",
+        "跟踪 SDK 上报客户身份与资料时（由 identify 调用产生）。")),
+    EventType("Identities Linked", Payload, "profile", Text("Linked identities", "关联身份"), Text(
+        "When a tracking client says that two ids are one customer's (an alias call).",
+        "跟踪 SDK 上报两个 ID 属于同一客户时（由 alias 调用产生）。")),
+    EventType("Group Joined", Group, "profile", Text("Joined a group", "加入群组"), Text(
+        "When a tracking client puts a customer into a group, such as a company (a group call).",
+        "跟踪 SDK 将客户归入某个群组（如公司）时（由 group 调用产生）。")),
     EventType("Customers Merged", Merge, "profile", Text("Merged", "合并客户"), Text(
         "When two customers turn out to be one and are merged.", "确认两位客户为同一人并合并时。"), reserved=True),
     EventType("Customers Unmerged", Merge, "profile", Text("Unmerged", "撤销合并"), Text(

@@ -82,3 +82,10 @@ class Quarantined(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["state", "code", "field", "name", "id"], name="eventlog_quarantine")]
+
+
+class IntakeCursor(models.Model):
+    """How far a segment of the inbox was taken in; the row goes when the segment's file is gone."""
+
+    segment = models.CharField(max_length=60, primary_key=True)
+    offset = models.BigIntegerField()

@@ -1,0 +1,381 @@
+"""The ASGI door: who sends, is it whole, is it small enough, then into the inbox; and what browser clients ask before.
+
+What an event means isn't judged here (unless the client asks for it with X-Strict-Mode: 1): a request whose events are
+faulty is accepted, and the events go to quarantine.
+"""
+
+import math
+import time
+import zlib
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+import msgspec
+
+from regulars.eventlog.ingest import envelope
+from regulars.eventlog.ingest.inbox import KINDS, Full, Inbox, Record, packed
+from regulars.eventlog.ingest.keys import WriteKeys, key_in
+from regulars.kernel import clock
+from regulars.kernel.languages import Text
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_PATHS = {f"/v1/{kind}": kind for kind in KINDS} | {
+    f"/v1/{kind[0]}": kind for kind in ("identify", "track", "page", "screen", "group", "alias", "batch")
+}
+_PATHS["/beacon/v1/batch"] = "batch"  # RudderStack's beacon: write key in the query
+_PATHS |= {f"{path}/": kind for path, kind in _PATHS.items()}
+BUSY_SECONDS = 2  # what a client is asked to wait when the inbox can't take more
+
+_JSON = (b"content-type", b"application/json")
+_DONE = b'{"success":true}'
+_STARTED = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [_JSON, (b"content-length", str(len(_DONE)).encode())],
+}
+_ENDED = {"type": "http.response.body", "body": _DONE}
+
+_NO_KEY = Text(
+    "The write key is missing or unknown. Send it as the user of Basic authentication; "
+    "you find it in the console under Settings, Sources.",
+    "缺少写入密钥，或密钥无效。请将其作为 Basic 认证的用户名发送；密钥可在控制台“设置 · 数据源”中查看。",
+)
+_MALFORMED = Text(
+    "The body can't be read: {why}. Send one JSON object, plain or as gzip.",
+    "无法解析请求内容：{why}。请发送一个 JSON 对象（可用 gzip 压缩）。",
+)
+_NO_BATCH = Text('A batch needs a list of events in "batch".', "批量请求须在 batch 中提供事件列表。")
+_LARGE = Text(
+    f"The body has more than {envelope.BATCH_BYTES // 1024} KB (unpacked). Send smaller batches.",
+    f"请求内容（解压后）超过 {envelope.BATCH_BYTES // 1024} KB。请减小每批的大小。",
+)
+_BUSY = Text(
+    "The server can't accept more at the moment. Try again later.", "服务器暂时无法接收更多数据。请稍后重试。"
+)  # fmt: skip
+_FAST = Text(
+    "This key sends more events than it may. Send again after Retry-After seconds.",
+    "该密钥发送事件过快。请在 Retry-After 指定的秒数之后重试。",
+)
+_METHOD = Text("Use POST here.", "此地址请使用 POST。")
+_NOWHERE = Text("There is nothing at this address.", "此地址不存在。")
+_FAULTY = Text(
+    "Nothing was stored: some events are faulty (strict mode).", "未保存任何事件：部分事件有误（严格模式）。"
+)  # fmt: skip
+
+
+class _Single(msgspec.Struct):
+    writeKey: Any = None  # noqa: N815 (the wire's name)
+
+
+class _Batch(msgspec.Struct):
+    batch: list[msgspec.Raw]
+    writeKey: Any = None  # noqa: N815
+
+
+_single = msgspec.json.Decoder(_Single).decode
+_batch = msgspec.json.Decoder(_Batch).decode
+
+
+class Refusal(Exception):
+    """An answer other than yes."""
+
+    def __init__(self, status: int, code: str, text: Text, *, retry_after: int = 0, faults: Any = None) -> None:
+        super().__init__(code)
+        self.status, self.code, self.text, self.retry_after, self.faults = status, code, text, retry_after, faults
+
+
+class Rate:
+    """A bucket of tokens for each write key: `per_second` events, twice that at once. 0 is no limit."""
+
+    def __init__(self, per_second: float) -> None:
+        self._rate = per_second
+        self._buckets: dict[int, tuple[float, float]] = {}
+
+    def wait(self, key_id: int, events: int) -> int:
+        """0 when so many events may come now, else the whole seconds to wait."""
+        if not self._rate:
+            return 0
+        now = time.monotonic()
+        tokens, at = self._buckets.get(key_id, (2 * self._rate, now))
+        tokens = min(2 * self._rate, tokens + (now - at) * self._rate)
+        if tokens <= 0:  # a large batch may go into debt, so that it can come at all
+            self._buckets[key_id] = (tokens, now)
+            return max(1, math.ceil((1 - tokens) / self._rate))
+        self._buckets[key_id] = (tokens - events, now)
+        return 0
+
+
+def serves(path: str) -> bool:
+    """Whether the path belongs to the tracking API (the rest is Django's)."""
+    return (
+        path in _PATHS
+        or (path.startswith("/v1/projects/") and path.endswith("/settings"))
+        or path in ("/sourceConfig", "/sourceConfig/")
+    )
+
+
+def build(inbox: Inbox, keys: WriteKeys, *, events_per_second: float = 0, url: str = "") -> Application:
+    """The ASGI application over an inbox. `url` is the public address ("https://…") if the Host header doesn't tell."""
+    rate = Rate(events_per_second)
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        kind = _PATHS.get(scope["path"])
+        if kind is None or scope["method"] != "POST":
+            await _aside(scope, receive, send, keys, url)
+            return
+        authorization = origin = sent_at = b""
+        strict = False
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                authorization = value
+            elif name == b"origin":
+                origin = value
+            elif name == b"sentat":
+                sent_at = value
+            elif name == b"x-strict-mode":
+                strict = value.strip() == b"1"
+        try:
+            message = await receive()
+            body = message.get("body", b"")
+            if message.get("more_body") or message["type"] == "http.disconnect":
+                rest = await _rest(message, receive)
+                if rest is None:
+                    return
+                body = rest
+            if len(body) > envelope.BATCH_BYTES or body[:2] == b"\x1f\x8b":
+                body = inflated(body)
+            body, write_key, events = _skimmed(kind, body)
+            key_id = keys.of_header(authorization) if authorization else None
+            if key_id is None:
+                key_id = await _key(scope, authorization, write_key, keys)
+            if strict:
+                record = Record(clock.micros(), key_id, kind, sent_at.decode(errors="replace"), body)
+                faults = envelope.faults(record)
+                if faults:
+                    raise Refusal(400, "faulty", _FAULTY, faults=faults)
+            wait = rate.wait(key_id, events)
+            if wait:
+                raise Refusal(429, "too_fast", _FAST, retry_after=wait)
+            try:
+                await inbox.put(
+                    packed(
+                        received_at=clock.micros(), key_id=key_id, kind=kind,
+                        sent_at=sent_at.decode(errors="replace") if sent_at else "", body=body,
+                    )
+                )  # fmt: skip
+            except Full as full:
+                raise Refusal(503, full.code, _BUSY, retry_after=BUSY_SECONDS) from None
+        except Refusal as refusal:
+            await _refuse(send, refusal, origin)
+            return
+        if origin:
+            await _answer(send, 200, _DONE, _cors(origin))
+            return
+        await send(_STARTED)
+        await send(_ENDED)
+
+    return application
+
+
+async def _rest(message: MutableMapping[str, Any], receive: Receive) -> bytes | None:
+    """The whole body, or None when the client went away before its end."""
+    parts = [message.get("body", b"")]
+    size = len(parts[0])
+    while message.get("more_body") or message["type"] == "http.disconnect":
+        if message["type"] == "http.disconnect":
+            return None
+        message = await receive()
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= envelope.BATCH_BYTES:
+            parts.append(part)
+        # beyond the limit the rest is read and dropped, so that the client gets to read the answer
+    if size > envelope.BATCH_BYTES:
+        raise Refusal(413, "too_large", _LARGE)
+    return b"".join(parts)
+
+
+def inflated(body: bytes) -> bytes:
+    """The body unpacked if it is gzip, whatever the headers say. Raises Refusal when it is too large or broken."""
+    limit = envelope.BATCH_BYTES
+    parts: list[bytes] = []
+    while body[:2] == b"\x1f\x8b" and limit >= 0:
+        member = zlib.decompressobj(31)
+        try:
+            parts.append(member.decompress(body, limit + 1))
+        except zlib.error as error:
+            raise Refusal(400, "malformed", _MALFORMED.filled(why=error)) from None
+        limit -= len(parts[-1])
+        if limit < 0:
+            break
+        if not member.eof:
+            raise Refusal(400, "malformed", _MALFORMED.filled(why="gzip"))
+        body = member.unused_data
+    else:
+        if not parts:
+            parts, limit = [body], limit - len(body)
+    if limit < 0:
+        raise Refusal(413, "too_large", _LARGE)
+    return b"".join(parts)
+
+
+def _skimmed(kind: str, body: bytes) -> tuple[bytes, Any, int]:
+    """The body (mended where a reader of JSON would refuse it), its writeKey, and how many events it has."""
+    try:
+        try:
+            return _skim(kind, body)
+        except (msgspec.DecodeError, RecursionError, ValueError):
+            body = envelope.mended(body)
+            return _skim(kind, body)
+    except msgspec.ValidationError:
+        if kind in ("batch", "import"):
+            raise Refusal(400, "no_batch", _NO_BATCH) from None
+        raise Refusal(400, "malformed", _MALFORMED.filled(why="not an object")) from None
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        raise Refusal(400, "malformed", _MALFORMED.filled(why=error)) from None
+
+
+def _skim(kind: str, body: bytes) -> tuple[bytes, Any, int]:
+    if kind == "batch" or kind == "import":
+        batch = _batch(body)
+        return body, batch.writeKey, len(batch.batch)
+    return body, _single(body).writeKey, 1
+
+
+async def _key(scope: Scope, authorization: bytes, in_body: Any, keys: WriteKeys) -> int:
+    """The id of the key in the header, the body or the query. Raises Refusal."""
+    asked = parse_qs(scope.get("query_string", b"").decode(errors="replace")).get("writeKey", [""])[0]
+    for key in (key_in(authorization), in_body, asked):
+        if key and isinstance(key, str):
+            found = keys.of_key(key)
+            if found is None:
+                await keys.look_again()
+                found = keys.of_key(key)
+            if found is not None:
+                return found
+    raise Refusal(401, "unknown_key", _NO_KEY)
+
+
+async def _aside(scope: Scope, receive: Receive, send: Send, keys: WriteKeys, url: str) -> None:
+    """Everything but events: preflights, the settings that browser clients load first, wrong addresses."""
+    headers = dict(scope["headers"])
+    origin = headers.get(b"origin", b"")
+    path, method = scope["path"], scope["method"]
+    if method == "OPTIONS":
+        asked = headers.get(b"access-control-request-headers", b"authorization, content-type")
+        allowed = [
+            (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+            (b"access-control-allow-headers", asked[:1000]),
+            (b"access-control-max-age", b"86400"),
+        ]
+        await _answer(send, 204, b"", [*_cors(origin or b"*"), *allowed])
+        return
+    try:
+        if method not in ("GET", "HEAD") or path in _PATHS:
+            raise Refusal(405 if serves(path) else 404, "method", _METHOD if serves(path) else _NOWHERE)
+        if path.startswith("/v1/projects/"):
+            await _key(scope, b"", unquote(path.split("/")[3]), keys)
+            told = _segment_settings(path.split("/")[3], scope, headers, url)
+        elif path.startswith("/sourceConfig"):
+            id = await _key(scope, headers.get(b"authorization", b""), None, keys)
+            told = _rudder_settings(id)
+        else:
+            raise Refusal(404, "nowhere", _NOWHERE)
+    except Refusal as refusal:
+        await _refuse(send, refusal, origin)
+        return
+    body = msgspec.json.encode(told)
+    await _answer(send, 200, body, [*_cors(origin), (b"cache-control", b"public, max-age=300")])
+
+
+def _segment_settings(key: str, scope: Scope, headers: dict[bytes, bytes], url: str) -> dict[str, Any]:
+    """What @segment/analytics-next loads from its CDN: send to us, no other destinations, no plugins."""
+    protocol, _, host = url.rstrip("/").partition("://")
+    if not host:
+        host = headers.get(b"host", b"").decode(errors="replace")
+        protocol = headers.get(b"x-forwarded-proto", scope.get("scheme", "http").encode()).decode(errors="replace")
+    return {
+        "integrations": {
+            "Segment.io": {
+                "apiKey": key,
+                "apiHost": f"{host}/v1",
+                "protocol": protocol,
+                "unbundledIntegrations": [],
+                "addBundledMetadata": True,
+                "maybeBundledConfigIds": {},
+                "versionSettings": {"version": "4.4.7", "componentTypes": ["browser"]},
+            }
+        },
+        "plan": {"track": {"__default": {"enabled": True, "integrations": {}}}},
+        "edgeFunction": {},
+        "analyticsNextEnabled": True,
+        "middlewareSettings": {},
+        "enabledMiddleware": {},
+        "metrics": {"sampleRate": 0},
+        "legacyVideoPluginsEnabled": False,
+        "remotePlugins": [],
+    }
+
+
+def _rudder_settings(key_id: int) -> dict[str, Any]:
+    """What @rudderstack/analytics-js loads from its control plane: a source without destinations and reporting."""
+    return {
+        "source": {
+            "id": f"source-{key_id}",
+            "name": "Regulars",
+            "writeKey": "",
+            "enabled": True,
+            "workspaceId": "regulars",
+            "config": {"statsCollection": {"errors": {"enabled": False}, "metrics": {"enabled": False}}},
+            "destinations": [],
+            "connections": [],
+            "sourceDefinition": {"name": "Javascript"},
+            "dataplanes": {},
+        },
+        "updatedAt": "2026-01-01T00:00:00.000Z",
+        "consentManagementMetadata": {"providers": []},
+    }
+
+
+def _cors(origin: bytes) -> list[tuple[bytes, bytes]]:
+    if not origin:
+        return []
+    allowed = [(b"access-control-allow-origin", origin), (b"vary", b"Origin")]
+    return allowed if origin == b"*" else [*allowed, (b"access-control-allow-credentials", b"true")]
+
+
+async def _refuse(send: Send, refusal: Refusal, origin: bytes) -> None:
+    text = refusal.text
+    told: dict[str, Any] = {
+        "success": False,
+        "error": {"code": refusal.code, "message": {"en": text.en, "zh-hans": text.zh}},
+    }
+    if refusal.faults:
+        told["faults"] = [
+            {
+                "index": index, "code": fault.code, "field": fault.field,
+                "message": {"en": fault.text.en, "zh-hans": fault.text.zh},
+            }
+            for index, fault in refusal.faults
+        ]  # fmt: skip
+    extra = _cors(origin)
+    if refusal.retry_after:
+        extra.append((b"retry-after", str(refusal.retry_after).encode()))
+        if origin:
+            extra.append((b"access-control-expose-headers", b"Retry-After"))
+    if refusal.status == 401:
+        extra.append((b"www-authenticate", b'Basic realm="write key"'))
+    if refusal.status == 405:
+        extra.append((b"allow", b"POST, OPTIONS"))
+    await _answer(send, refusal.status, msgspec.json.encode(told), extra)
+
+
+async def _answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    first = [_JSON, (b"content-length", str(len(body)).encode())] if status != 204 else []
+    await send({"type": "http.response.start", "status": status, "headers": first + headers})
+    await send({"type": "http.response.body", "body": body})
