@@ -17,6 +17,7 @@ from regulars.warehouse.queries import (
     sales,
     voice,
 )
+from regulars.warehouse.queries.history import history
 from regulars.warehouse.queries.notices import notices
 from regulars.warehouse.queries.snapshot import Page, Snapshot, snapshot
 
@@ -26,6 +27,7 @@ __all__ = [
     "cohorts",
     "customer",
     "customers",
+    "history",
     "lifecycle",
     "notices",
     "overview",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from regulars.kernel import clock
 from regulars.warehouse.queries.snapshot import Snapshot
 
 
@@ -20,5 +21,16 @@ class Cohort:
 
 
 def retention(snapshot: Snapshot, *, months: int = 13) -> list[Cohort]:
-    """The last `months` cohorts, oldest first, at most `months` columns."""
-    raise NotImplementedError
+    """The last `months` cohorts with anybody in them, oldest first, at most `months` columns. As of the last full
+    refresh."""
+    rows = snapshot.value("answer.retention", [])
+    found: dict[int, dict[int, tuple[int, int]]] = {}
+    for cohort, since, customers, _, net in rows:
+        found.setdefault(cohort, {})[since] = (customers, net)
+    today = clock.day_of(snapshot.as_of)
+    this_month = today.year * 12 + today.month - 1
+    cohorts = []
+    for month in sorted(found)[-months:]:
+        cells = [found[month].get(n, (0, 0)) for n in range(min(months, this_month - month + 1))]
+        cohorts.append(Cohort(month, cells[0][0], tuple(c[0] for c in cells), tuple(c[1] for c in cells)))
+    return cohorts

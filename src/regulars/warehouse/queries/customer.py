@@ -1,9 +1,11 @@
 """One customer: scores, orders, mood."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from regulars.warehouse.queries.customers import Scores
-from regulars.warehouse.queries.snapshot import Page, Snapshot
+from regulars.kernel import clock
+from regulars.warehouse.queries.customers import Scores, scores_of
+from regulars.warehouse.queries.snapshot import Page, Snapshot, key_of, values_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +46,51 @@ class Mood:
 
 
 def scores(snapshot: Snapshot, customer_id: int) -> Scores | None:
-    raise NotImplementedError
+    return scores_of(snapshot, [customer_id]).get(customer_id)
 
 
 def orders(snapshot: Snapshot, customer_id: int, *, after: str | None = None, limit: int = 20) -> Page[Order]:
     """Newest first, with their lines; refunds stand with the order they belong to."""
-    raise NotImplementedError
+    where, params = "customer_id = ?", list[Any]((customer_id,))
+    if after is not None:
+        at, order = values_of(after, 2)
+        where, params = where + ' AND ("at" < ? OR ("at" = ? AND order_id < ?))', [customer_id, at, at, order]
+    rows = snapshot.read(
+        f"""SELECT order_id, "at", day, coalesce(store, ''), coalesce(channel, ''), gross, refunded, net FROM purchases
+            WHERE {where} ORDER BY "at" DESC, order_id DESC LIMIT ?""",  # noqa: S608 (our own conditions)
+        [*params, limit + 1],
+    )
+    lines: dict[str, list[Line]] = {row[0]: [] for row in rows[:limit]}
+    found = snapshot.read(
+        """SELECT coalesce(order_id, '#' || position) AS key, coalesce(product_id, ''), coalesce(name, ''),
+           coalesce(category, ''), coalesce(quantity, 0), amount, kind, day, currency, home FROM lines
+           WHERE record_id IN (SELECT record_id FROM records WHERE customer_id = ?)
+           AND key IN (SELECT unnest(?::VARCHAR[])) ORDER BY position, line < 0, line""",
+        [customer_id, list(lines)],
+    )
+    for key, *line in found:
+        lines[key].append(Line(*line))
+    page = [Order(*[*row, tuple(lines[row[0]])]) for row in rows[:limit]]
+    return Page(page, key_of(page[-1].at, page[-1].order_id) if len(rows) > limit else None)
 
 
 def mood(snapshot: Snapshot, customer_id: int) -> Mood:
-    raise NotImplementedError
+    rows = snapshot.read(
+        """SELECT name, category, score, day FROM events WHERE name IN ('Survey Answered', 'Complaint Filed')
+           AND record_id IN (SELECT record_id FROM records WHERE customer_id = ?) AND day <= ?
+           ORDER BY "at", position""",
+        [customer_id, snapshot.as_of],
+    )
+    last = {kind: (score, day) for name, kind, score, day in rows if name == "Survey Answered" and score is not None}
+    complaints = sum(name == "Complaint Filed" and day > snapshot.as_of - 365 for name, _, _, day in rows)
+    return Mood(*last.get("nps", (None, None)), *last.get("csat", (None, None)), complaints)
 
 
 def spend_by_month(snapshot: Snapshot, customer_id: int, *, months: int = 24) -> list[tuple[int, int]]:
     """(month, net) of the last months, those without purchases included."""
-    raise NotImplementedError
+    rows = snapshot.read(
+        "SELECT month, sum(net)::BIGINT FROM purchases WHERE customer_id = ? GROUP BY 1", [customer_id]
+    )
+    found, today = dict(rows), clock.day_of(snapshot.as_of)
+    this = today.year * 12 + today.month - 1
+    return [(month, found.get(month, 0)) for month in range(this - months + 1, this + 1)]

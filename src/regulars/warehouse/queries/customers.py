@@ -1,10 +1,12 @@
 """Lists of customers by their scores: filters, sorting, key pages."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from regulars.warehouse.queries.snapshot import Page, Snapshot
+from regulars.kernel.errors import Invalid
+from regulars.kernel.languages import Text
+from regulars.warehouse.queries.snapshot import Page, Snapshot, key_of, values_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,10 @@ class Filters:
     stores: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     warned: bool | None = None
-    known: bool | None = True  # None: anonymous visitors too
+    known: bool | None = True  # known or a buyer; False: not known; None: anybody
     ranges: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)  # column → from, to
     ids: tuple[int, ...] | None = None  # only these (a search's or a segment's)
+    erased: bool | None = False  # None: those too
 
 
 SORTABLE: tuple[str, ...] = (
@@ -69,23 +72,90 @@ SORTABLE: tuple[str, ...] = (
 def page(snapshot: Snapshot, *, filters: Filters = Filters(), sort: str = "net", descending: bool = True,
          after: str | None = None, limit: int = 50) -> Page[Scores]:  # fmt: skip
     """Customers in order of a column (ties by id; those without a value last). Raises Invalid for an unknown column."""
-    raise NotImplementedError
+    if sort not in SORTABLE:
+        raise Invalid("bad_sort", Text("Customers can't be sorted by this.", "不能按该列排序。"), field="sort")
+    where, params = _where(filters)
+    if after is not None:
+        value, last = values_of(after, 2)
+        if value is None:
+            where, params = [*where, f"{sort} IS NULL AND customer_id > ?"], [*params, last]
+        else:
+            beyond = "<" if descending else ">"
+            where.append(f"({sort} {beyond} ? OR ({sort} = ? AND customer_id > ?) OR {sort} IS NULL)")
+            params += [value, value, last]
+    direction = "DESC" if descending else "ASC"
+    rows = snapshot.read(
+        f"SELECT {_COLUMNS} FROM scores WHERE {' AND '.join(where)} "  # noqa: S608 (names of ours, values as parameters)
+        f"ORDER BY {sort} {direction} NULLS LAST, customer_id LIMIT ?",
+        [*params, limit + 1],
+    )
+    found = [Scores(*row) for row in rows[:limit]]
+    return Page(found, key_of(getattr(found[-1], sort), found[-1].customer_id) if len(rows) > limit else None)
 
 
 def count(snapshot: Snapshot, *, filters: Filters = Filters()) -> int:
-    raise NotImplementedError
+    where, params = _where(filters)
+    rows = snapshot.read(f"SELECT count(*) FROM scores WHERE {' AND '.join(where)}", params)  # noqa: S608
+    return int(rows[0][0])
 
 
 def ids(snapshot: Snapshot, *, filters: Filters = Filters(), limit: int | None = None) -> list[int]:
     """All ids, ascending."""
-    raise NotImplementedError
+    where, params = _where(filters)
+    sql = f"SELECT customer_id FROM scores WHERE {' AND '.join(where)} ORDER BY 1"  # noqa: S608
+    rows = snapshot.read(sql, params) if limit is None else snapshot.read(f"{sql} LIMIT ?", [*params, limit])
+    return [row[0] for row in rows]
 
 
 def scores_of(snapshot: Snapshot, customer_ids: Iterable[int]) -> dict[int, Scores]:
     """By id, those that have scores."""
-    raise NotImplementedError
+    wanted = list(customer_ids)
+    if not wanted:
+        return {}
+    rows = snapshot.read(
+        f"SELECT {_COLUMNS} FROM scores WHERE customer_id IN (SELECT unnest(?::BIGINT[]))",  # noqa: S608
+        [wanted],
+    )
+    return {row[0]: Scores(*row) for row in rows}
 
 
 def stores_and_channels(snapshot: Snapshot) -> dict[str, list[Any]]:
     """{"stores": […], "channels": […]} that have customers, the largest first: for filters."""
-    raise NotImplementedError
+    found = {}
+    for column in ("store", "channel"):
+        rows = snapshot.read(
+            f"SELECT {column} FROM scores WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1"  # noqa: S608
+        )
+        found[f"{column}s"] = [row[0] for row in rows]
+    return found
+
+
+_COLUMNS = ", ".join(f.name for f in fields(Scores))
+
+
+def _where(filters: Filters) -> tuple[list[str], list[Any]]:
+    """Conditions and their parameters. Raises Invalid for a range over an unknown column."""
+    where, params = ["true"], list[Any]()
+    for column in ("r", "f", "m", "warned", "erased"):
+        value = getattr(filters, column)
+        if value is not None:
+            where, params = [*where, f"{column} = ?"], [*params, value]
+    if filters.known:
+        where.append("(known OR orders > 0)")
+    elif filters.known is not None:
+        where.append("NOT known")
+    lists = {
+        "stage": filters.stages, "rfm_group": filters.groups, "store": filters.stores, "channel": filters.channels,
+    }  # fmt: skip
+    for column, values in lists.items():
+        if values:
+            where, params = [*where, f"{column} IN (SELECT unnest(?::VARCHAR[]))"], [*params, list(values)]
+    if filters.ids is not None:
+        where, params = [*where, "customer_id IN (SELECT unnest(?::BIGINT[]))"], [*params, list(filters.ids)]
+    for column, (low, high) in filters.ranges.items():
+        if column not in SORTABLE:
+            raise Invalid("bad_filter", Text("Customers can't be filtered by this.", "不能按该列筛选。"), field=column)
+        for value, sign in ((low, ">="), (high, "<=")):
+            if value is not None:
+                where, params = [*where, f"{column} {sign} ?"], [*params, value]
+    return where, params

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from regulars.analytics import lifecycle, metrics
 from regulars.warehouse.queries.snapshot import Snapshot
 
 
@@ -12,6 +13,7 @@ class Stage:
     key: str
     customers: int
     net: int
+    warned: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,13 @@ class Flow:
 
 def stages(snapshot: Snapshot) -> list[Stage]:
     """All five in order, empty ones too."""
-    raise NotImplementedError
+    rows = snapshot.read(f"SELECT stage, customers, net, warned FROM ({metrics.sql('stages')})")  # noqa: S608 (compiled)
+    found = {key: rest for key, *rest in rows}
+    return [Stage(key, *found.get(key, (0, 0, 0))) for key in lifecycle.STAGES]
 
 
 def flow(snapshot: Snapshot, *, months: int = 6) -> list[Flow]:
-    """The last `months` months, the running one judged as of the as-of day."""
-    raise NotImplementedError
+    """The last `months` months, the running one judged as of the as-of day. As of the last full refresh."""
+    rows = [Flow(*row) for row in snapshot.value("answer.stage_flow", [])]
+    last = sorted({row.month for row in rows})[-months:]
+    return [row for row in rows if row.month in last]

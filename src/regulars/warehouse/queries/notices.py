@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from regulars.warehouse.queries.snapshot import Snapshot
+from regulars.kernel import clock
+from regulars.kernel.languages import Text
+from regulars.warehouse.queries.snapshot import Snapshot, remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +17,27 @@ class Notices:
     foreign: list[tuple[str, int, int]]  # currency, lines, amount in its own minor units; never within any figure
     anonymous_orders: int
     anonymous_net: int  # counted in sales, in no customer's scores
-    model_fallback: str  # why the value model isn't the full one ("" when it is); a key of stats
+    model: tuple[Text, ...]  # what isn't as it should be with the expected values; empty when all is well
 
 
 def notices(snapshot: Snapshot) -> Notices:
-    raise NotImplementedError
+    def ask() -> Notices:
+        last_at = snapshot.value("last_at")
+        foreign = snapshot.read(
+            "SELECT currency, count(*), sum(amount)::BIGINT FROM lines WHERE NOT home GROUP BY 1 ORDER BY 2 DESC, 1"
+        )
+        anonymous = snapshot.read(
+            """SELECT count(DISTINCT coalesce(order_id, '#' || position)) FILTER (paid),
+               coalesce(sum(amount), 0)::BIGINT
+               FROM lines WHERE record_id IS NULL AND home"""
+        )[0]
+        return Notices(
+            last_event_at=None if last_at is None else clock.from_micros(last_at),
+            last_order_day=snapshot.value("last_order_day"),
+            foreign=[(currency, lines, amount) for currency, lines, amount in foreign],
+            anonymous_orders=anonymous[0],
+            anonymous_net=anonymous[1],
+            model=tuple(Text(**note) for note in snapshot.value("model", {}).get("notes", ())),
+        )
+
+    return remembered(snapshot, ("notices",), ask)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from regulars.analytics import metrics, rfm
 from regulars.warehouse.queries.snapshot import Snapshot
 
 
@@ -26,9 +27,12 @@ class Group:
 
 def matrix(snapshot: Snapshot) -> list[Cell]:
     """Cells with anybody in them, by r and f (5 is best)."""
-    raise NotImplementedError
+    rows = snapshot.read(f"SELECT r, f, customers, net, m_sum FROM ({metrics.sql('rfm_matrix')}) ORDER BY r, f")  # noqa: S608
+    return [Cell(r, f, customers, net, m_sum / customers) for r, f, customers, net, m_sum in rows]
 
 
 def groups(snapshot: Snapshot) -> list[Group]:
     """All groups in the order of analytics.rfm, empty ones too."""
-    raise NotImplementedError
+    rows = snapshot.read(f"SELECT rfm_group, customers, net, orders FROM ({metrics.sql('rfm_groups')})")  # noqa: S608
+    found = {key: rest for key, *rest in rows}
+    return [Group(key, *found.get(key, (0, 0, 0))) for key in rfm.GROUPS]

@@ -1,9 +1,9 @@
 """Who is about to leave, and why."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from regulars.warehouse.queries.snapshot import Page, Snapshot
+from regulars.warehouse.queries.snapshot import Page, Snapshot, key_of, values_of
 
 Reason = Literal["silent", "spend", "overdue"]
 
@@ -40,10 +40,28 @@ class Totals:
 
 def totals(snapshot: Snapshot) -> Totals:
     """Of all warned customers."""
-    raise NotImplementedError
+    row = snapshot.read(
+        """SELECT count(*), coalesce(sum(net), 0)::BIGINT, coalesce(sum(expected_value), 0)::BIGINT,
+           count(*) FILTER (warn_silent), count(*) FILTER (warn_spend), count(*) FILTER (warn_overdue)
+           FROM scores WHERE warned AND NOT erased"""
+    )[0]
+    return Totals(*row)
 
 
 def at_risk(snapshot: Snapshot, *, reason: Reason | None = None, after: str | None = None, limit: int = 50,
             ) -> Page[AtRisk]:  # fmt: skip
     """Warned customers, the worthiest (net spend) first."""
-    raise NotImplementedError
+    where, params = "warned AND NOT erased", list[Any]()
+    if reason is not None:
+        where += {"silent": " AND warn_silent", "spend": " AND warn_spend", "overdue": " AND warn_overdue"}[reason]
+    if after is not None:
+        net, last = values_of(after, 2)
+        where, params = where + " AND (net < ? OR (net = ? AND customer_id > ?))", [net, net, last]
+    rows = snapshot.read(
+        f"""SELECT customer_id, warn_silent, warn_spend, warn_overdue, silent_days, spend_recent, spend_before,
+            gap_days, recency_days, last_day, orders, net, stage, rfm_group, p_alive, expected_value
+            FROM scores WHERE {where} ORDER BY net DESC, customer_id LIMIT ?""",  # noqa: S608 (our own conditions)
+        [*params, limit + 1],
+    )
+    found = [AtRisk(*row) for row in rows[:limit]]
+    return Page(found, key_of(found[-1].net, found[-1].customer_id) if len(rows) > limit else None)

@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -93,20 +94,35 @@ def values_of(key: str, count: int) -> list[Any]:
     return values
 
 
-_answers: dict[tuple[Any, ...], Any] = {}
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    version: int
+    live: int
+    until: float  # how long it may be given although customers changed since; by the process's own clock
+    value: Any
+
+
+_answers: dict[tuple[Any, ...], _Answer] = {}
 _lock = threading.Lock()
+DEAR = 0.2
+"""Seconds of work from which on an answer is kept for a hundred times as long, whatever changed meanwhile."""
 
 
 def remembered(snapshot: Snapshot, question: Sequence[Any], ask: Callable[[], T]) -> T:
-    """The answer of a question over the whole history, computed once per state of the warehouse."""
-    key = (engine.path(), snapshot.version, snapshot.live, *question)
-    if key not in _answers:
-        answer = ask()
+    """The answer of a question over much history. Asked again when anything has changed; a dear one when there was a
+    full refresh, or after a hundred times as long as it took."""
+    key = (engine.path(), *question)
+    kept = _answers.get(key)
+    now = time.perf_counter()
+    if kept and kept.version == snapshot.version and (kept.live == snapshot.live or now < kept.until):
+        found: T = kept.value
+        return found
+    answer = ask()
+    took = time.perf_counter() - now
+    if snapshot.version:
         with _lock:
-            for old in [k for k in _answers if k[:3] != key[:3]]:
-                del _answers[old]
-            if snapshot.version:
-                _answers[key] = answer
-        return answer
-    found: T = _answers[key]
-    return found
+            if len(_answers) > 500:
+                _answers.clear()
+            until = now + 100 * took if took > DEAR else 0.0
+            _answers[key] = _Answer(snapshot.version, snapshot.live, until, answer)
+    return answer

@@ -1,8 +1,11 @@
 """What customers say: scores of surveys."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from regulars.warehouse.queries.snapshot import Snapshot
+from regulars.analytics import metrics
+from regulars.kernel import clock
+from regulars.warehouse.queries.snapshot import Snapshot, remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +36,36 @@ class Csat:
 
 def nps(snapshot: Snapshot, *, days: int = 90) -> Nps:
     """Of the days up to the as-of day; of several answers of a customer the last."""
-    raise NotImplementedError
+    found = _nps(snapshot, "all", snapshot.as_of - days + 1)
+    return found[0][1] if found else Nps(0, 0, 0, 0)
 
 
 def nps_by_month(snapshot: Snapshot, *, months: int = 13) -> list[tuple[int, Nps]]:
-    raise NotImplementedError
+    today = clock.day_of(snapshot.as_of)
+    first = today.year * 12 + today.month - months
+    since = clock.day_number(today.replace(year=first // 12, month=first % 12 + 1, day=1))
+    return _nps(snapshot, "month", since)
 
 
 def nps_by_store(snapshot: Snapshot, *, days: int = 90) -> list[tuple[str, Nps]]:
-    raise NotImplementedError
+    return _nps(snapshot, "store", snapshot.as_of - days + 1)
+
+
+def _nps(snapshot: Snapshot, by: Any, since: int) -> list[tuple[Any, Nps]]:
+    def ask() -> list[tuple[Any, Nps]]:
+        sql = metrics.sql("nps", by=by, since=since, until=snapshot.as_of)
+        rows = snapshot.read(f"SELECT bucket, answers, promoters, detractors FROM ({sql}) ORDER BY 1")  # noqa: S608
+        return [
+            (key, Nps(n, promoters, n - promoters - detractors, detractors)) for key, n, promoters, detractors in rows
+        ]
+
+    return remembered(snapshot, ("nps", by, since), ask)
 
 
 def csat(snapshot: Snapshot, *, days: int = 90) -> Csat:
-    raise NotImplementedError
+    def ask() -> Csat:
+        sql = metrics.sql("csat", by="all", since=snapshot.as_of - days + 1, until=snapshot.as_of)
+        rows = snapshot.read(f"SELECT answers, satisfied FROM ({sql})")  # noqa: S608
+        return Csat(*rows[0]) if rows else Csat(0, 0)
+
+    return remembered(snapshot, ("csat", days), ask)
