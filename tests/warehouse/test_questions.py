@@ -6,7 +6,6 @@ Cleo (3) is known and has bought nothing; a passer-by (no record) buys for 5. As
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
