@@ -1,7 +1,12 @@
-"""What figures, stages and groups are called and mean, from the definitions in analytics."""
+"""What figures, stages and groups are called and mean. The definitions stand with the code that computes them
+(analytics); here are only those of figures that a page itself makes out of a customer's scores.
+"""
 
 from dataclasses import dataclass
 
+from regulars.analytics import lifecycle, metrics, rfm
+from regulars.analytics.cutoffs import Cutoffs
+from regulars.console import formatting
 from regulars.kernel.languages import Text
 
 
@@ -11,31 +16,100 @@ class About:
     text: Text
 
 
-STAGES: dict[str, Text] = {
-    "potential": Text("Potential", "潜在"),
-    "new": Text("New", "新客"),
-    "active": Text("Active", "活跃"),
-    "dormant": Text("Dormant", "沉睡"),
-    "lost": Text("Lost", "流失"),
-}
-GROUPS: dict[str, Text] = {
-    "champions": Text("High-value", "高价值"),
-    "loyal": Text("Loyal", "忠诚"),
-    "potential": Text("Potential", "潜力"),
-    "new": Text("New", "新客"),
-    "needs_attention": Text("Needs attention", "需关注"),
-    "dormant": Text("Dormant", "沉睡"),
-    "lost": Text("Lost", "流失"),
-}
+_OF_A_CUSTOMER: dict[str, About] = {
+    "net": About(
+        Text("Net spend", "净消费"),
+        Text(
+            "All purchases less refunds, in the business's currency. Orders in other currencies aren't in it.",
+            "全部消费减去退款，以企业本位币计；其他币种的订单不计入。",
+        ),
+    ),
+    "gap": About(
+        Text("Own rhythm", "购买节奏"),
+        Text(
+            "The average number of days between two visits with a purchase: (last − first) ÷ (visits − 1). Needs two "
+            "visits; orders of one day are one visit.",
+            "两次到访购买之间的平均天数：（最近一次 − 第一次）÷（到访次数 − 1）。至少到访两次；同一天"
+            "的订单算一次到访。",
+        ),
+    ),
+    "p_alive": About(
+        Text("Probability of coming back", "仍会光顾的概率"),
+        Text(
+            "How likely it is that this customer hasn't left for good, given how often and how recently they bought. "
+            "BG/NBD model (Fader, Hardie and Lee, 2005), fitted to all customers of this business.",
+            "根据购买频次与最近一次购买的时间，估计这位客户尚未永久离开的概率。采用 BG/NBD 模型（Fa"
+            "der、Hardie 与 Lee，2005），以本企业全部客户拟合。",
+        ),
+    ),
+    "expected_value": About(
+        Text("Expected value, next 12 months", "未来 12 个月预期价值"),
+        Text(
+            "Expected purchases (BG/NBD) × expected value of each (Gamma-Gamma), not discounted. The range holds nine "
+            "in ten of such customers.",
+            "预期购买次数（BG/NBD）× 每次的预期金额（Gamma-Gamma），未折现。区间覆盖十分之"
+            "九的同类客户。",
+        ),
+    ),
+    "rfm": About(
+        Text("RFM scores", "RFM 得分"),
+        Text(
+            "Recency, frequency and money from 1 to 5, 5 is best: fifths of all buyers, or the cut-offs in the "
+            "settings.",
+            "最近购买（R）、购买频次（F）、消费金额（M）各 1 到 5 分，5 分最好：按全体购买客户五等"
+            "分，或按设置中的分界。",
+        ),
+    ),
+    "risk": About(
+        Text("Risk of leaving", "流失风险"),
+        Text(
+            "A warning is given for no sign of life for over 90 days while spend fell by 40 % or more, half-year "
+            "against half-year; or for being later than the customer's own rhythm. The settings hold the numbers.",
+            "触发预警的条件：超过 90 天没有任何互动，且近半年消费比前半年下降至少 40%；或超过自己的购"
+            "买节奏。以上数字可在设置中修改。",
+        ),
+    ),
+    "mood": About(
+        Text("Mood", "情绪"),
+        Text(
+            "The last answers this customer gave: would they recommend us (NPS, 0 to 10) and how satisfied were they "
+            "(CSAT, 1 to 5); and complaints in the last year.",
+            "客户最近一次的回答：是否愿意推荐（NPS，0 到 10）、满意程度（CSAT，1 到 5），以及"
+            "近一年的投诉次数。",
+        ),
+    ),
+    "new_buyers": About(
+        Text("New buyers", "新购客户"),
+        Text(
+            "Customers whose first purchase ever lies in the period.",
+            "有史以来第一次购买落在所选时段内的客户。",
+        ),
+    ),
+    "stage": About(
+        Text("Lifecycle stage", "生命周期阶段"),
+        Text(" ".join(f"{lifecycle.STAGES[k].en}: {v.en}" for k, v in lifecycle.MEANING.items()),
+             "".join(f"{lifecycle.STAGES[k].zh}：{v.zh}" for k, v in lifecycle.MEANING.items())),
+    ),
+}  # fmt: skip
 
 
-def of(key: str) -> About | None:
-    return None
+def of(key: str) -> About:
+    """Raises KeyError for a figure that nobody has defined."""
+    if key in _OF_A_CUSTOMER:
+        return _OF_A_CUSTOMER[key]
+    metric = metrics.METRICS[key]
+    return About(metric.name, metric.explained)
 
 
-def stage_text(key: str) -> str:
-    return str(STAGES.get(key, key))
+def cutoffs() -> Cutoffs:
+    """As the business has set them."""
+    return Cutoffs.from_json(formatting.business().more.get("cutoffs") or {})
 
 
-def group_text(key: str) -> str:
-    return str(GROUPS.get(key, key))
+def stage_text(key: str) -> Text:
+    return lifecycle.STAGES.get(key) or Text(key, key)
+
+
+def group_text(key: str) -> Text:
+    """The business's own name for the group, or the usual one."""
+    return rfm.name(key, cutoffs()) if key in rfm.GROUPS else Text(key, key)

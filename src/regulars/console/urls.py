@@ -4,4 +4,10 @@ from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("regulars.console.frame.urls")),
+    path("search", include("regulars.console.search.urls")),
+    path("jobs", include("regulars.console.jobs.urls")),
+    path("keys", include("regulars.console.keys.urls")),
+    path("settings", include("regulars.console.settings.urls")),
+    path("staff", include("regulars.console.staff.urls")),
+    path("audit", include("regulars.console.audit.urls")),
 ]

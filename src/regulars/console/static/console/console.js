@@ -76,6 +76,7 @@
     var dialog = document.getElementById(button.dataset.open);
     if (dialog) dialog.showModal();
   });
+  document.querySelectorAll("dialog[data-open-now]").forEach(function (dialog) { dialog.showModal(); });
   on("click", "[data-close]", function (e, button) { button.closest("dialog").close(); });
   on("click", "dialog", function (e, dialog) { if (e.target === dialog) dialog.close(); });
   // a typed confirmation: the button works when the words are there

@@ -1,0 +1,6 @@
+from django.urls import path
+
+from regulars.console.settings import views
+
+app_name = "settings"
+urlpatterns = [path("", views.settings, name="page")]

@@ -1,0 +1,73 @@
+"""The business: name, zone, currency, region; how customers are judged; what groups are called."""
+
+from functools import lru_cache
+from zoneinfo import available_timezones
+
+from babel import Locale
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+
+from regulars.accounts import services
+from regulars.analytics import rfm
+from regulars.console import explanations, formatting
+from regulars.console.requests import ConsoleRequest, page
+from regulars.console.settings import form
+from regulars.console.toasts import toast
+from regulars.kernel.errors import Problem
+from regulars.kernel.languages import Text
+
+
+@lru_cache(maxsize=4)
+def _choices(locale: str) -> dict[str, list[tuple[str, str]]]:
+    said = Locale.parse(locale)
+    common = ["CNY", "HKD", "TWD", "USD", "EUR", "GBP", "JPY", "SGD", "MYR", "KRW", "THB", "AUD", "CAD"]
+    return {
+        "currencies": [(code, f"{code} · {said.currencies.get(code, code)}") for code in common],
+        "regions": sorted(
+            [(code, name) for code, name in said.territories.items() if len(code) == 2 and code.isalpha()],
+            key=lambda pair: (pair[0] != "CN", pair[1]),
+        ),
+        "zones": [(name, "") for name in sorted(available_timezones()) if "/" in name and not name.startswith("Etc")],
+    }
+
+
+@page(capability="settings.edit")
+def settings(request: ConsoleRequest) -> HttpResponse:
+    business, problem = formatting.business(), None
+    values = form.filled(business, explanations.cutoffs())
+    if request.method == "POST":
+        try:
+            cutoffs = form.cutoffs_from(request.POST, request.POST.get("currency") or business.currency)
+            services.change_settings(
+                name=request.POST.get("name", ""),
+                zone=request.POST.get("zone", ""),
+                currency=request.POST.get("currency", ""),
+                region=request.POST.get("region", ""),
+                more={
+                    "cutoffs": cutoffs.to_json(),
+                    "as_of": "today" if request.POST.get("as_of") == "today" else "auto",
+                },
+                by=request.actor,
+            )
+        except Problem as fault:
+            problem = fault
+            values |= request.POST.dict()
+        else:
+            toast(
+                request,
+                Text(
+                    "Saved. Customers are judged anew with the next refresh, in a minute or so.",
+                    "已保存。下一次刷新（约一分钟内）会按新设置重新判断客户。",
+                ),
+            )
+            return redirect("settings:page")
+    context = _choices(formatting.locale()) | {
+        "values": values,
+        "problem": problem,
+        "lifecycle": form.LIFECYCLE,
+        "churn": form.CHURN,
+        "cuts": [(name, text, [f"{name}_{place}" for place in range(4)]) for name, text in form.CUTS],
+        "places": range(4),
+        "groups": [(text, rfm.MEANING[key], f"group_{key}_en", f"group_{key}_zh") for key, text in rfm.GROUPS.items()],
+    }
+    return render(request, "console/settings/page.html", context, status=problem.status if problem else 200)

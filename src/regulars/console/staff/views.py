@@ -1,0 +1,70 @@
+"""The people who work here and what their roles may do."""
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from regulars.accounts import queries, services
+from regulars.accounts.capabilities import CAPABILITIES, OF_ROLE, ROLES
+from regulars.console.requests import ConsoleRequest, page
+from regulars.console.toasts import toast
+from regulars.kernel.errors import Problem
+from regulars.kernel.languages import Text
+
+
+def _listed(request: ConsoleRequest, problem: Problem | None = None) -> HttpResponse:
+    context = {
+        "staff": queries.staff(),
+        "roles": ROLES.items(),
+        "role_texts": ROLES,
+        "capabilities": [
+            (text, [(role, key in OF_ROLE[role]) for role in ROLES]) for key, text in CAPABILITIES.items()
+        ],
+        "problem": problem,
+        "given": request.POST,
+    }
+    return render(request, "console/staff/list.html", context, status=problem.status if problem else 200)
+
+
+@page(capability="staff.edit")
+def staff(request: ConsoleRequest) -> HttpResponse:
+    if request.method == "POST":
+        try:
+            person = services.add_staff(
+                email=request.POST.get("email", ""),
+                name=request.POST.get("name", ""),
+                role=request.POST.get("role", ""),
+                password=request.POST.get("password", ""),
+                by=request.actor,
+            )
+        except Problem as problem:
+            return _listed(request, problem)
+        toast(request, Text("{name} can log in now.", "{name} 现在可以登录了。").filled(name=person.name))
+        return redirect("staff:list")
+    return _listed(request)
+
+
+@page(capability="staff.edit")
+@require_POST
+def change(request: ConsoleRequest, id: int) -> HttpResponse:
+    before = {"role": request.POST.get("was_role", ""), "active": request.POST.get("was_active", "")}
+    active = request.POST.get("active")
+    person = services.change_staff(
+        id=id, role=request.POST.get("role"), active=None if active is None else active == "1", by=request.actor
+    )
+    role = ROLES[person.role]
+    said = (
+        Text("{name} is {role} now.", "{name} 现在的角色是{role}。")
+        if person.is_active
+        else Text("{name} can't log in any more.", "{name} 已不能登录。")
+    ).filled(name=person.name, role=role)
+    toast(request, said, undo=request.path, fields={k: v for k, v in before.items() if v})
+    return redirect("staff:list")
+
+
+@page(capability="staff.edit")
+@require_POST
+def password(request: ConsoleRequest, id: int) -> HttpResponse:
+    services.set_password(id=id, password=request.POST.get("password", ""), by=request.actor)
+    toast(request, Text("The password is set; tell it to them in person.", "密码已设置，请当面告知本人。"))
+    return redirect("staff:list")
