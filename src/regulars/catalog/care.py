@@ -189,6 +189,8 @@ EVENTS: tuple[EventType, ...] = (
         reserved=True),
     EventType("Consent Withdrawn", Consent, "profile", Text("Withdrew consent", "撤回同意"), Text(
         "When a customer withdraws such a consent.", "客户撤回上述同意时。"), reserved=True),
+    EventType("Consent Undone", Consent, "profile", Text("Consent entry undone", "撤销同意登记"), Text(
+        "When an entry of consent made by mistake is taken back.", "撤销误登记的同意或撤回记录时。"), reserved=True),
     EventType("Tag Added", Tag, "profile", Text("Tagged", "添加标签"), Text(
         "When a tag is put on a customer.", "给客户添加标签时。"), reserved=True),
     EventType("Tag Removed", Tag, "profile", Text("Tag removed", "移除标签"), Text(

@@ -3,7 +3,7 @@
 Quarantine and dispatch have modules of their own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from regulars.eventlog.models import Cursor, Event, Numbering, ParkedEvent
 from regulars.eventlog.rows import EventRow, NewEvent
 from regulars.kernel import clock, ids
 
-__all__ = ["EventRow", "NewEvent", "append", "compose", "forget", "record"]
+__all__ = ["EventRow", "NewEvent", "append", "compose", "forget", "record", "rewrite"]
 
 _COLUMNS = "message_id, name, record_id, at, received_at, properties, context, source, actor, position"
 
@@ -157,6 +157,27 @@ def _append_postgres(fresh: dict[str, NewEvent]) -> set[str]:
             ],
         )
         return {row[0] for row in cursor.fetchall()}
+
+
+@transaction.atomic
+def rewrite(*, record_ids: Collection[int], properties: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
+    """Take out of past events of these records what must not be kept of an erased person: `properties` gives what stays
+    of an event's properties, the context goes. The only change an event ever sees; how many changed.
+    """
+    changed = 0
+    events = Event.objects.filter(record_id__in=record_ids).order_by("id")
+    last = 0
+    while rows := list(events.filter(id__gt=last).only("id", "properties", "context")[:1000]):
+        last = rows[-1].pk
+        altered = []
+        for row in rows:
+            kept = properties(row.properties)
+            if kept != row.properties or row.context:
+                row.properties, row.context = kept, {}
+                altered.append(row)
+        Event.objects.bulk_update(altered, ["properties", "context"], batch_size=200)
+        changed += len(altered)
+    return changed
 
 
 def forget(*, keep: timedelta, limit: int = 5000) -> int:

@@ -1,0 +1,154 @@
+"""What identifies a customer: the kinds, one spelling for each value, and how it is shown without giving it away.
+
+Pure: no database here. Who an identity belongs to is decided in services.resolve.
+"""
+
+import re
+import unicodedata
+from decimal import Decimal
+from functools import lru_cache
+
+import phonenumbers
+
+from regulars.kernel.errors import Invalid
+from regulars.kernel.languages import Text
+
+KINDS: dict[str, Text] = {
+    "user_id": Text("User id", "用户 ID"),
+    "member_card": Text("Member card", "会员卡"),
+    "wechat_unionid": Text("WeChat union id", "微信 UnionID"),
+    "wechat_openid": Text("WeChat open id", "微信 OpenID"),
+    "wecom_external_userid": Text("WeCom external contact", "企业微信外部联系人"),
+    "phone": Text("Phone", "手机号"),
+    "email": Text("E-mail", "邮箱"),
+    "anonymous_id": Text("Browser", "匿名 ID"),
+    "device": Text("Device", "设备"),
+}
+"""Strongest first: where the identities of one event point to different customers, the first decides."""
+
+RANK = {kind: rank for rank, kind in enumerate(KINDS)}
+MAX_LENGTH = 200
+
+NAMES_A_PERSON = frozenset(KINDS) - {"anonymous_id", "device"}
+"""A record is *known* once it has one of these."""
+
+_STRONG = frozenset({"user_id", "member_card", "wechat_unionid", "wechat_openid", "wecom_external_userid"})
+COUNTED: dict[str, frozenset[str]] = {
+    "phone": _STRONG | {"email"},
+    "email": _STRONG | {"phone"},
+    "anonymous_id": _STRONG | {"phone", "email"},
+    "device": _STRONG | {"phone", "email"},
+}
+"""Kind that several people may share → the kinds of which it may be seen with only so many until it is shared."""
+
+# What programs send when they have nothing: as an identity it would make one customer of everybody.
+_PLACEHOLDERS = frozenset(
+    {
+        "", "null", "undefined", "none", "nil", "nan", "n/a", "na", "-", "--", "0", "unknown", "anonymous", "guest",
+        "test", "true", "false", "[object object]", "00000000-0000-0000-0000-000000000000", "无", "空", "未知", "暂无",
+        "没有",
+    }
+)  # fmt: skip
+_INVISIBLE = re.compile(r"[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
+_EMAIL = re.compile(
+    r"[a-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+)*"
+    r"@([^\W_]([\w-]{0,61}[^\W_])?\.)+[^\W\d_]([\w-]{0,61}[^\W_])"
+)
+_SCIENTIFIC = re.compile(r"\d(\.\d+)?e\+?\d{1,2}")
+
+_EMPTY = Text("This isn't a value that tells customers apart.", "这个值不能用来区分客户。")
+_LONG = Text("This is longer than 200 characters.", "长度超过 200 个字符。")
+_NO_EMAIL = Text(
+    "This isn't an e-mail address. It looks like name@example.com.", "这不是有效的邮箱地址，应形如 name@example.com。"
+)
+_NO_NUMBER = Text("This isn't a phone number.", "这不是电话号码。")
+_SHORT = Text("This phone number has too few digits.", "电话号码位数不足。")
+_MANY = Text("This phone number has too many digits.", "电话号码位数过多。")
+_NOT_GIVEN_OUT = Text(
+    "No such phone number is given out. Check the digits, or write the country code (+86 …).",
+    "没有这样的号段，请检查号码，或写上国家代码（+86 …）。",
+)
+_NO_KIND = Text("There is no kind of identity called {kind}.", "没有名为 {kind} 的标识类型。")
+
+
+def cleaned(value: str) -> str:
+    """Without invisible characters and space around; full-width letters and digits as plain ones."""
+    return unicodedata.normalize("NFKC", _INVISIBLE.sub("", value)).strip()
+
+
+def _phone(text: str, region: str) -> str | Text:
+    lowered = text.lower().removeprefix("tel:").strip()
+    if _SCIENTIFIC.fullmatch(lowered):  # a spreadsheet took it for a quantity: 1.3812345678E+10
+        lowered = f"{Decimal(lowered):f}"
+    lowered = re.sub(r"(?<=\d)\.0+$", "", lowered)
+    if lowered.startswith("00"):
+        lowered = "+" + lowered[2:]
+    try:
+        number = phonenumbers.parse(lowered, region)
+    except phonenumbers.NumberParseException as error:
+        if error.error_type == phonenumbers.NumberParseException.TOO_LONG:
+            return _MANY
+        short = phonenumbers.NumberParseException.TOO_SHORT_NSN, phonenumbers.NumberParseException.TOO_SHORT_AFTER_IDD
+        return _SHORT if error.error_type in short else _NO_NUMBER
+    number.extension = None
+    if not phonenumbers.is_valid_number(number):
+        possible = phonenumbers.is_possible_number_with_reason(number)
+        if possible == phonenumbers.ValidationResult.TOO_SHORT or len(str(number.national_number)) < 8:
+            return _SHORT
+        return _MANY if possible == phonenumbers.ValidationResult.TOO_LONG else _NOT_GIVEN_OUT
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+@lru_cache(maxsize=200_000)
+def _normalised(kind: str, raw: str, region: str) -> str | Text:
+    if kind not in KINDS:
+        return _NO_KIND.filled(kind=kind)
+    text = cleaned(raw)
+    if text.lower() in _PLACEHOLDERS:
+        return _EMPTY
+    if len(text) > MAX_LENGTH:
+        return _LONG
+    if kind == "phone":
+        return _phone(text, region)
+    if kind == "email":
+        text = text.lower().removeprefix("mailto:").strip("<>,;. ")
+        return text if len(text) <= 254 and _EMAIL.fullmatch(text) else _NO_EMAIL
+    if kind == "member_card":
+        text = re.sub(r"[\s-]+", "", text).upper()
+        return text or _EMPTY
+    if kind == "device":
+        return text.lower()
+    return text
+
+
+def normalised(kind: str, raw: object, *, region: str = "CN") -> str:
+    """The one spelling of a value: phones in E.164 (`region` where no country code is given), e-mail in small letters,
+    cards without spaces, full-width characters as plain ones. Raises Invalid with the reason, the kind as its field.
+    """
+    value = _normalised(kind, str(raw), region)
+    if isinstance(value, Text):
+        raise Invalid(f"identity_{kind}" if kind in KINDS else "identity_kind", value, field=kind)
+    return value
+
+
+def usable(kind: str, raw: object, *, region: str = "CN") -> str | None:
+    """Like `normalised`, None instead of an error."""
+    value = _normalised(kind, str(raw), region)
+    return None if isinstance(value, Text) else value
+
+
+def readings(text: str, *, region: str = "CN") -> list[tuple[str, str]]:
+    """Every identity that somebody who types this into a search may mean, as (kind, value)."""
+    found = [(kind, usable(kind, text, region=region)) for kind in KINDS]
+    return [(kind, value) for kind, value in found if value is not None]
+
+
+def masked(kind: str, value: str) -> str:
+    """As it may stand in a list: enough for somebody who knows it, too little for somebody who doesn't."""
+    if kind == "phone":
+        local = value.removeprefix("+86") if re.fullmatch(r"\+861\d{10}", value) else value
+        return f"{local[:-8]}****{local[-4:]}" if len(local) > 8 else f"****{local[-2:]}"
+    if kind == "email":
+        name, _, domain = value.rpartition("@")
+        return f"{name[:1]}***@{domain}"
+    return f"{value[:2]}***{value[-2:]}" if len(value) > 6 else f"***{value[-1:]}"

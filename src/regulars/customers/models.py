@@ -1,0 +1,141 @@
+"""Records, what identifies them, how they were merged, and what was agreed with, said of and noted about them.
+
+Private to this app. A *record* is what identities belong to; a *customer* is the root of a tree of merged records.
+Everything stays with the record it was made for; `merged_into` and `root_id` are all that a merge changes.
+"""
+
+from typing import Any
+
+from django.db import models
+
+from regulars.kernel import clock
+
+
+class Store(models.Model):
+    """A place of the business; `code` is what events and files call it."""
+
+    code = models.CharField(max_length=100, unique=True)
+    name = models.CharField(max_length=100, blank=True)
+
+
+class Customer(models.Model):
+    """A record. The fields that are shown (name … custom, known) hold, on a root, what is folded from all its records;
+    `facts` is what this record itself was told: {field: [value, µs]}. `last_seen_at` is cut to the hour.
+    """
+
+    merged_into = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
+    root_id = models.BigIntegerField(db_index=True)
+    facts: Any = models.JSONField(default=dict)
+    name = models.CharField(max_length=200, blank=True)
+    name_key = models.CharField(max_length=200, blank=True, db_index=True)
+    birthday = models.DateField(null=True)
+    gender = models.CharField(max_length=10, blank=True)
+    city = models.CharField(max_length=100, blank=True)
+    language = models.CharField(max_length=20, blank=True)
+    home_store = models.ForeignKey(Store, models.PROTECT, null=True, related_name="+")
+    custom: Any = models.JSONField(default=dict)
+    known = models.BooleanField(default=False)
+    identified_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField(null=True)
+    erased_at = models.DateTimeField(null=True)
+
+
+class Identity(models.Model):
+    """`seen_with`: kind → ids of the identities it came together with, one more than allowed at most. A `shared` one
+    decides nothing; what comes with it alone goes to the record `apart`. `settled`: a person has looked at it.
+    """
+
+    kind = models.CharField(max_length=30)
+    value = models.CharField(max_length=254)
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="+")
+    first_seen = models.DateTimeField()
+    seen_with: Any = models.JSONField(default=dict)
+    shared = models.BooleanField(default=False)
+    flagged_at = models.DateTimeField(null=True)
+    settled = models.BooleanField(default=False)
+    apart = models.ForeignKey(Customer, models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "value"], name="customers_identity_once")]
+        indexes = [
+            models.Index(fields=["flagged_at"], condition=models.Q(shared=True), name="customers_shared"),
+        ]
+
+
+class Generation(models.Model):
+    """One row (id 1): changes whenever what an identity leads to may have changed, so that nobody trusts memory."""
+
+    value = models.CharField(max_length=32)
+
+
+class Merge(models.Model):
+    """`source` (a root then) was put under `target`. `fields` are the facts chosen by hand, which count as long as it
+    isn't undone; `grounds` says what it rests on: {"kind", "identity"} of the event that made it, or nothing.
+    """
+
+    source = models.ForeignKey(Customer, models.PROTECT, related_name="+")
+    target = models.ForeignKey(Customer, models.PROTECT, related_name="+")
+    automatic = models.BooleanField(default=False)
+    grounds: Any = models.JSONField(default=dict)
+    fields: Any = models.JSONField(default=dict)
+    by = models.CharField(max_length=40)
+    at = models.DateTimeField()
+    undone_at = models.DateTimeField(null=True)
+    undone_by = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source"], condition=models.Q(undone_at=None), name="customers_merged_into_one"
+            )
+        ]
+
+
+class ProfileChange(models.Model):
+    """What somebody changed in a profile by hand, to show and to undo it. {field: fact or null} before and after."""
+
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="+")
+    before: Any = models.JSONField()
+    after: Any = models.JSONField()
+    by = models.CharField(max_length=40)
+    at = models.DateTimeField(default=clock.now)
+    undone_at = models.DateTimeField(null=True)
+
+
+class Consent(models.Model):
+    """One entry in the history of what a person agreed to; the latest that isn't undone is how it stands."""
+
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="+")
+    channel = models.CharField(max_length=20)
+    purpose = models.CharField(max_length=40)
+    given = models.BooleanField()
+    source = models.CharField(max_length=100, blank=True)
+    by = models.CharField(max_length=40)
+    at = models.DateTimeField()
+    undone_at = models.DateTimeField(null=True)
+
+
+class Tag(models.Model):
+    """`key` is the name without case and width."""
+
+    name = models.CharField(max_length=50)
+    key = models.CharField(max_length=50, unique=True)
+
+
+class Tagging(models.Model):
+    tag = models.ForeignKey(Tag, models.PROTECT, related_name="+")
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="+")
+    by = models.CharField(max_length=40)
+    at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tag", "customer"], name="customers_tagged_once")]
+
+
+class Note(models.Model):
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="+")
+    text = models.TextField()
+    by = models.CharField(max_length=40)
+    at = models.DateTimeField(default=clock.now)
+    deleted_at = models.DateTimeField(null=True)

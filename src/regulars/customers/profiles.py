@@ -1,0 +1,154 @@
+"""What is known of a person besides identities: the fields, what a value has to look like, and which write wins.
+
+Pure: no database here. Each record keeps its own facts, {field: [value, written at in µs]}, for ever; what is shown of
+a customer is folded from the facts of all its records. Therefore a merge moves nothing and undoing it restores nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+from regulars.customers.identities import cleaned
+from regulars.kernel.errors import Invalid
+from regulars.kernel.languages import Text
+
+Facts = dict[str, list[Any]]
+
+FIELDS: dict[str, Text] = {
+    "name": Text("Name", "姓名"),
+    "birthday": Text("Birthday", "生日"),
+    "gender": Text("Gender", "性别"),
+    "city": Text("City", "城市"),
+    "language": Text("Language", "语言"),
+    "home_store": Text("Home store", "归属门店"),
+}
+GENDERS: dict[str, Text] = {
+    "female": Text("Female", "女"),
+    "male": Text("Male", "男"),
+    "other": Text("Other", "其他"),
+}
+_GENDERS = {
+    "f": "female", "female": "female", "woman": "female", "女": "female", "女士": "female", "女性": "female",
+    "m": "male", "male": "male", "man": "male", "男": "male", "先生": "male", "男性": "male",
+    "o": "other", "other": "other", "其他": "other",
+}  # fmt: skip
+_LENGTH = {"name": 200, "city": 100, "language": 20, "home_store": 100}
+MAX_ATTRIBUTES = 200
+
+# Names under which tracking clients send them (the Segment spec for identify).
+_ALIASES = {
+    "dateOfBirth": "birthday", "birthDate": "birthday", "sex": "gender", "homeStore": "home_store",
+    "store": "home_store", "locale": "language", "fullName": "name",
+}  # fmt: skip
+_PARTS = frozenset({"firstName", "lastName", "first_name", "last_name"})
+IDENTIFYING = {"email": "email", "phone": "phone"}
+"""Traits that are identities, not facts."""
+
+
+def checked(field: str, value: Any) -> Any:
+    """The value as it is kept (a birthday as ISO text, None to clear it). Raises Invalid with the field."""
+    if value is None or (isinstance(value, str) and not cleaned(value)):
+        return None
+    if field == "birthday":
+        try:
+            day = value if isinstance(value, date) else date.fromisoformat(cleaned(str(value))[:10].replace("/", "-"))
+        except ValueError:
+            raise Invalid(
+                "birthday",
+                Text("Write the birthday as year-month-day, such as 1990-05-31.", "生日请写成 1990-05-31 这样的格式。"),
+                field=field,
+            ) from None
+        if not 1900 <= day.year <= 2100:
+            raise Invalid("birthday", Text("Check the year of the birthday.", "请检查生日的年份。"), field=field)
+        return day.isoformat()[:10]
+    if field == "gender":
+        found = _GENDERS.get(cleaned(str(value)).lower())
+        if found is None:
+            raise Invalid(
+                "gender",
+                Text("Gender is one of female, male and other.", "性别应为女、男或其他。"),
+                field=field,
+            )
+        return found
+    if field in FIELDS:
+        if not isinstance(value, str | int | float):
+            raise Invalid(field, Text("Write this as a text.", "请填写文本。"), field=field)
+        text = cleaned(str(value))
+        if len(text) > _LENGTH[field]:
+            limit = _LENGTH[field]
+            raise Invalid(
+                field,
+                Text("This is longer than {limit} characters.", "长度超过 {limit} 个字符。").filled(limit=limit),
+                field=field,
+            )
+        return text
+    if not 1 <= len(field) <= 100:
+        raise Invalid(
+            "attribute",
+            Text("The name of an attribute has 1 to 100 characters.", "自定义属性的名称为 1 到 100 个字符。"),
+            field=field,
+        )
+    return value
+
+
+def from_traits(traits: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that an identify call sets: known ones checked (a value that can't be one is left out), nested
+    addresses opened for their city, everything else as custom attributes.
+    """
+    given: dict[str, Any] = {}
+    for key, value in traits.items():
+        if key in IDENTIFYING or key in _PARTS:
+            continue
+        if key == "address" and isinstance(value, dict):
+            if value.get("city"):
+                given.setdefault("city", value["city"])
+            continue
+        given[_ALIASES.get(key, key)] = value
+    if "name" not in given and _PARTS & traits.keys():
+        first = str(traits.get("firstName") or traits.get("first_name") or "").strip()
+        last = str(traits.get("lastName") or traits.get("last_name") or "").strip()
+        western = (first + last).isascii()
+        given["name"] = f"{first} {last}".strip() if western else last + first
+    fields: dict[str, Any] = {}
+    for key, value in given.items():
+        try:
+            fields[key] = checked(key, value)
+        except Invalid:
+            continue
+    return fields
+
+
+def written(facts: Facts, fields: Mapping[str, Any], at: int) -> bool:
+    """Write the fields into a record's facts as of `at` (µs), in place: a later fact stays, of two at the same moment
+    the one written last does. Whether anything changed.
+    """
+    changed = False
+    for field, value in fields.items():
+        present = facts.get(field)
+        if present is None:
+            if value is None or (field not in FIELDS and len(facts) >= MAX_ATTRIBUTES):
+                continue
+        elif at < present[1]:
+            continue
+        if present != [value, at]:
+            facts[field] = [value, at]
+            changed = True
+    return changed
+
+
+def folded(facts: Iterable[tuple[int, Facts]]) -> dict[str, Any]:
+    """What is shown of a customer: for each field the latest of all its records' facts, given as (record id, facts);
+    of two at the same moment that of the younger record.
+    """
+    latest: dict[str, tuple[int, int, Any]] = {}
+    for record, own in facts:
+        for field, (value, at) in own.items():
+            present = latest.get(field)
+            if present is None or (at, record) > present[:2]:
+                latest[field] = (at, record, value)
+    return {field: value for field, (_, _, value) in latest.items() if value is not None}
+
+
+def name_key(name: str) -> str:
+    """What a search for a name compares: without case and width."""
+    return cleaned(name).casefold()[:200]

@@ -1,0 +1,115 @@
+"""What has to go from the properties of past events when a person is erased. Pure: no database here.
+
+Amounts, products, times and codes stay, so that figures stay; what names a person, or that they wrote, goes.
+"""
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+_PERSONAL = frozenset(
+    [
+        "name",
+        "firstname",
+        "lastname",
+        "fullname",
+        "username",
+        "nickname",
+        "realname",
+        "contactname",
+        "receiver",
+        "recipient",
+        "consignee",
+        "email",
+        "mail",
+        "phone",
+        "mobile",
+        "tel",
+        "telephone",
+        "wechat",
+        "openid",
+        "unionid",
+        "address",
+        "street",
+        "shippingaddress",
+        "billingaddress",
+        "postalcode",
+        "zip",
+        "latitude",
+        "longitude",
+        "ip",
+        "useragent",
+        "birthday",
+        "dateofbirth",
+        "gender",
+        "idcard",
+        "idnumber",
+        "passport",
+        "avatar",
+        "traits",
+        "customer",
+        "user",
+        "userid",
+        "anonymousid",
+        "deviceid",
+        "membercard",
+        "comment",
+        "comments",
+        "text",
+        "note",
+        "notes",
+        "remark",
+        "message",
+        "feedback",
+        "answer",
+        "body",
+        "content",
+        "description",
+        "query",
+        "search",
+        "referrer",
+        "url",
+        "href",
+        "姓名",
+        "手机",
+        "手机号",
+        "电话",
+        "邮箱",
+        "地址",
+        "生日",
+        "备注",
+        "收货人",
+        "身份证",
+    ]
+)
+_PRODUCT_PARTS = frozenset({"products", "items", "lines"})
+
+
+def _plain(key: str) -> str:
+    return re.sub(r"[\s_.-]", "", key).lower()
+
+
+def scrubbed(properties: Any, secrets: Collection[str], *, product: bool = False) -> Any:
+    """The properties without what is personal by its name, and without texts that hold one of the `secrets` (identities
+    and names, in small letters). A product keeps its name and description.
+    """
+    if isinstance(properties, dict):
+        kept = {}
+        for key, value in properties.items():
+            plain = _plain(key)
+            if plain in _PERSONAL and not (product and plain in {"name", "description", "url"}):
+                continue
+            of_product = product or plain in _PRODUCT_PARTS
+            if not _holds(value, secrets):
+                kept[key] = scrubbed(value, secrets, product=of_product)
+        return kept
+    if isinstance(properties, list):
+        return [scrubbed(item, secrets, product=product) for item in properties if not _holds(item, secrets)]
+    return properties
+
+
+def _holds(value: Any, secrets: Collection[str]) -> bool:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return False
+    text = str(value).lower()
+    return any(secret in text for secret in secrets)

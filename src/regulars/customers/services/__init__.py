@@ -1,0 +1,42 @@
+"""Changing what is known of customers: who is who, profiles, consent, tags, notes; erasing and exporting a person.
+
+One module per use case. Each function checks the capability, changes and records the event, in one transaction.
+"""
+
+from regulars.customers.services.consent import give_consent, undo_consent, withdraw_consent
+from regulars.customers.services.erase import erase
+from regulars.customers.services.export import export_person
+from regulars.customers.services.importing import CustomerRow, ImportOutcome, import_customers
+from regulars.customers.services.merging import merge, unmerge
+from regulars.customers.services.notes import add_note, delete_note, restore_note
+from regulars.customers.services.profile import add_customer, add_identity, undo_profile_change, update_profile
+from regulars.customers.services.resolve import Claim, resolve
+from regulars.customers.services.sharing import settle_identity
+from regulars.customers.services.stores import save_store
+from regulars.customers.services.tags import tag, untag
+
+__all__ = [
+    "Claim",
+    "CustomerRow",
+    "ImportOutcome",
+    "add_customer",
+    "add_identity",
+    "add_note",
+    "delete_note",
+    "erase",
+    "export_person",
+    "give_consent",
+    "import_customers",
+    "merge",
+    "resolve",
+    "restore_note",
+    "save_store",
+    "settle_identity",
+    "tag",
+    "undo_consent",
+    "undo_profile_change",
+    "unmerge",
+    "untag",
+    "update_profile",
+    "withdraw_consent",
+]

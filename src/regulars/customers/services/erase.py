@@ -1,0 +1,64 @@
+"""Erasing a person (PIPL art. 47, GDPR art. 17): what names them goes, the figures stay."""
+
+from typing import Any
+
+from django.db import transaction
+
+from regulars.accounts.actors import Actor
+from regulars.customers import display
+from regulars.customers.bulk import alone
+from regulars.customers.models import Consent, Customer, Identity, Merge, Note, ProfileChange, Tagging
+from regulars.customers.queries import live_root
+from regulars.customers.scrubbing import scrubbed
+from regulars.customers.services.resolve import begin_generation
+from regulars.eventlog.services import record, rewrite
+from regulars.kernel import clock
+
+
+@transaction.atomic
+def erase(*, customer_id: int, by: Actor) -> int:
+    """Erase a person for good: identities, profile, notes, tags and every free text, in all records and past events.
+
+    The records stay under their numbers, pseudonymous, so that orders and figures stay. What the person does later
+    makes a new customer. The number of records erased.
+    """
+    by.require("customers.erase")
+    alone()
+    root = live_root(customer_id)
+    members = list(Customer.objects.filter(root_id=root.pk).values_list("id", flat=True))
+    secrets = _secrets(members)
+    now = clock.now()
+    identities = Identity.objects.filter(customer__in=members)
+    identities.delete()
+    Identity.objects.filter(apart__in=members).update(apart=None)
+    Customer.objects.filter(id__in=members).update(
+        facts={}, name="", name_key="", birthday=None, gender="", city="", language="", home_store=None, custom={},
+        erased_at=now, identified_at=None, known=False,
+    )  # fmt: skip
+    Merge.objects.filter(source__in=members).update(fields={}, grounds={})
+    ProfileChange.objects.filter(customer__in=members).delete()
+    Note.objects.filter(customer__in=members).update(text="", deleted_at=now)
+    Tagging.objects.filter(customer__in=members).delete()
+    Consent.objects.filter(customer__in=members).update(source="")
+    begin_generation()
+    display.refresh([root.pk])
+
+    def clean(properties: dict[str, Any]) -> dict[str, Any]:
+        kept: dict[str, Any] = scrubbed(properties, secrets)
+        return kept
+
+    rewrite(record_ids=members, properties=clean)
+    record("Customer Erased", customer_id=root.pk, properties={"records": len(members)}, by=by, at=now)
+    return len(members)
+
+
+def _secrets(members: list[int]) -> set[str]:
+    """What would name the person in a text: identities (a phone also as people write it) and names."""
+    secrets: set[str] = set()
+    for kind, value in Identity.objects.filter(customer__in=members).values_list("kind", "value"):
+        secrets.add(value.lower())
+        if kind == "phone" and value.startswith("+86"):
+            secrets.add(value.removeprefix("+86"))
+    for facts in Customer.objects.filter(id__in=members).values_list("facts", flat=True):
+        secrets.add(str(facts.get("name", ["", 0])[0] or "").lower())
+    return {secret for secret in secrets if len(secret) > 1}

@@ -1,0 +1,374 @@
+"""Who did it: from the identities of thousands of events to the records they belong to, merging what has to be merged.
+
+The rules, applied to one claim after the other:
+1. The strongest identity that leads somewhere decides (identities.KINDS is in that order). A user id always does.
+2. Identities not seen before join the record decided on; when none leads anywhere a new record is made.
+3. Where another identity of the claim leads to a different customer, the two are merged, unless both have user ids, or
+   somebody has undone that merge before. A customer without a user id goes under one that has one.
+4. A phone, e-mail address, browser or device that came with more than so many different people (business setting
+   "shared_after", 5) is flagged as shared. It decides nothing any more and merges nobody; what comes with it alone goes
+   to a record apart; a person is shown it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+
+from regulars.accounts.actors import SYSTEM
+from regulars.accounts.queries import business
+from regulars.customers import display, memory, profiles
+from regulars.customers.bulk import alone, insert, next_ids, pieces, update
+from regulars.customers.identities import COUNTED, NAMES_A_PERSON, RANK, usable
+from regulars.customers.models import Customer, Generation, Identity, Merge
+from regulars.eventlog.services import NewEvent, append, compose
+from regulars.kernel import clock, ids
+
+Key = tuple[str, str]
+_HOUR = timedelta(hours=1)
+SHARED_AFTER = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What an event says of who did it: (kind, value) pairs as they came, traits (of an identify call), its time."""
+
+    identities: tuple[Key, ...]
+    traits: dict[str, Any]
+    at: datetime
+
+
+def generation() -> str:
+    """The present one. A fresh database begins one of its own, so that nothing learnt from another one is believed."""
+    return Generation.objects.filter(id=1).values_list("value", flat=True).first() or begin_generation()
+
+
+def begin_generation() -> str:
+    """Make everybody forget where identities lead to, once this transaction is committed."""
+    row, _ = Generation.objects.update_or_create(id=1, defaults={"value": ids.new_id()})
+    return row.value
+
+
+@dataclass(slots=True, eq=False)
+class _Identity:
+    id: int
+    kind: str
+    value: str
+    record: int
+    seen_with: dict[str, list[int]]
+    shared: bool = False
+    settled: bool = False
+    apart: int | None = None
+    at: datetime | None = None
+    new: bool = False
+    changed: bool = False
+
+
+@dataclass(slots=True)
+class _Scene:
+    """The part of the database that a batch touches, and what the batch does to it."""
+
+    cap: int
+    identity_ids: Iterator[int]
+    record_ids: Iterator[int]
+    identities: dict[Key, _Identity] = field(default_factory=dict)
+    root: dict[int, int] = field(default_factory=dict)
+    members: dict[int, list[int]] = field(default_factory=dict)
+    owned: set[int] = field(default_factory=set)  # roots with a user id
+    parted: list[tuple[int, int]] = field(default_factory=list)  # records that a person has taken apart
+    anonymous: set[int] = field(default_factory=set)  # records without an identity that names a person
+    records: dict[int, datetime] = field(default_factory=dict)  # new ones
+    identified: dict[int, tuple[set[str], datetime]] = field(default_factory=dict)
+    merges: list[tuple[int, int, _Identity, datetime]] = field(default_factory=list)
+    flagged: bool = False
+
+    def place(self, keys: Sequence[Key], at: datetime) -> int:
+        """The record a claim with these identities (strongest first, one user id at most) belongs to."""
+        claimed = [self._identity(key) for key in keys]
+        self._count(claimed, at)
+        deciding = [one for one in claimed if one.record and not one.shared]
+        if claimed[0].kind == "user_id":
+            record = claimed[0].record or self._new_record(at)
+        elif deciding:
+            record = deciding[0].record
+        elif not all(one.record for one in claimed):
+            record = self._new_record(at)
+        else:
+            strongest = claimed[0]
+            if strongest.apart is None:
+                strongest.apart = self._new_record(at)
+                strongest.changed = True
+            return strongest.apart
+        joining = [one for one in claimed if not one.record]
+        for one in joining:
+            one.record, one.at = record, at
+        if joining:
+            self._joined(record, joining, at)
+        for one in deciding:
+            self._unite(record, one, at)
+        return record
+
+    def _identity(self, key: Key) -> _Identity:
+        found = self.identities.get(key)
+        if found is None:
+            found = self.identities[key] = _Identity(next(self.identity_ids), *key, 0, {}, new=True)
+        return found
+
+    def _new_record(self, at: datetime) -> int:
+        record = next(self.record_ids)
+        self.records[record] = at
+        self.root[record] = record
+        self.members[record] = [record]
+        self.anonymous.add(record)
+        return record
+
+    def _count(self, claimed: list[_Identity], at: datetime) -> None:
+        if len(claimed) == 1:
+            return
+        for one in claimed:
+            counted = COUNTED.get(one.kind)
+            if counted is None or one.shared:
+                continue
+            for other in claimed:
+                if other.kind in counted:
+                    seen = one.seen_with.setdefault(other.kind, [])
+                    if other.id not in seen and len(seen) <= self.cap:
+                        seen.append(other.id)
+                        one.changed = True
+                    if len(seen) > self.cap and not one.settled:
+                        one.shared, one.at, self.flagged = True, at, True
+
+    def _joined(self, record: int, joining: list[_Identity], at: datetime) -> None:
+        kinds = {one.kind for one in joining}
+        if "user_id" in kinds:
+            self.owned.add(self.root[record])
+        if record in self.anonymous and kinds & NAMES_A_PERSON:
+            self.anonymous.discard(record)
+            self.identified[record] = (kinds & NAMES_A_PERSON, at)
+
+    def _unite(self, record: int, one: _Identity, at: datetime) -> None:
+        mine, theirs = self.root[record], self.root[one.record]
+        if mine == theirs or (mine in self.owned and theirs in self.owned):
+            return
+        for first, second in self.parted:
+            if {self.root.get(first), self.root.get(second)} == {mine, theirs}:
+                return
+        source, target = (mine, theirs) if theirs in self.owned else (theirs, mine)
+        self.merges.append((source, target, one, at))
+        for member in self.members[source]:
+            self.root[member] = target
+        self.members[target] += self.members.pop(source)
+        if source in self.owned:
+            self.owned.add(target)
+
+
+def _load(keys: set[Key], claims: int, cap: int) -> _Scene:
+    by_kind: dict[str, list[str]] = defaultdict(list)
+    for kind, value in keys:
+        by_kind[kind].append(value)
+    found: dict[Key, _Identity] = {}
+    columns = ("id", "kind", "value", "customer_id", "seen_with", "shared", "settled", "apart_id")
+    for kind, values in by_kind.items():
+        for piece in pieces(values):
+            rows = Identity.objects.filter(kind=kind, value__in=piece).values_list(*columns)
+            found |= {(row[1], row[2]): _Identity(*row) for row in rows}
+    scene = _Scene(cap, next_ids(Identity, len(keys) - len(found)), next_ids(Customer, claims), found)
+    touched = {one.record for one in found.values()} | {one.apart for one in found.values() if one.apart}
+    roots: set[int] = set()
+    for some in pieces(touched):
+        roots.update(Customer.objects.filter(id__in=some).values_list("root_id", flat=True))
+    for some in pieces(roots):
+        members = Customer.objects.filter(root_id__in=some).values_list("id", "root_id", "identified_at")
+        for id, root, identified in members:
+            scene.root[id] = root
+            scene.members.setdefault(root, []).append(id)
+            if identified is None:
+                scene.anonymous.add(id)
+        owned = Identity.objects.filter(kind="user_id", customer__root_id__in=some)
+        scene.owned.update(owned.values_list("customer__root_id", flat=True))
+    undone = Merge.objects.exclude(undone_at=None).values_list("source_id", "target_id")
+    scene.parted = [pair for pair in undone if pair[0] in scene.root and pair[1] in scene.root]
+    return scene
+
+
+def _save(scene: _Scene) -> None:
+    insert(
+        Customer,
+        ("id", "root_id", "created_at", "facts", "custom", "name", "name_key", "gender", "city", "language", "known"),
+        [(id, id, at, {}, {}, "", "", "", "", "", False) for id, at in scene.records.items()],
+    )
+    fresh = [one for one in scene.identities.values() if one.new]
+    insert(
+        Identity,
+        ("id", "kind", "value", "customer", "first_seen", "seen_with", "shared", "flagged_at", "settled", "apart"),
+        [
+            (one.id, one.kind, one.value, one.record, one.at, one.seen_with, one.shared, one.at if one.shared else None,
+             False, one.apart)
+            for one in fresh
+        ],
+    )  # fmt: skip
+    changed = [one for one in scene.identities.values() if one.changed and not one.new]
+    update(Identity, ("seen_with", "apart"), [(one.seen_with, one.apart, one.id) for one in changed])
+    newly = [(True, one.at, one.id) for one in changed if one.shared and one.at]
+    update(Identity, ("shared", "flagged_at"), newly)
+    update(Customer, ("identified_at",), [(at, record) for record, (_, at) in scene.identified.items()])
+    merge_ids = list(next_ids(Merge, len(scene.merges))) if scene.merges else []
+    insert(
+        Merge,
+        ("id", "source", "target", "automatic", "grounds", "fields", "by", "at", "undone_by"),
+        [
+            (id, source, target, True, {"kind": one.kind, "identity": one.id}, {}, SYSTEM.ref, at, "")
+            for id, (source, target, one, at) in zip(merge_ids, scene.merges, strict=True)
+        ],
+    )
+    update(Customer, ("merged_into",), [(target, source) for source, target, _, _ in scene.merges])
+    moved = {member for _, target, _, _ in scene.merges for member in scene.members.get(target, ())}
+    update(Customer, ("root_id",), [(scene.root[member], member) for member in sorted(moved)])
+    events: list[NewEvent] = [
+        compose("Customer Identified", customer_id=record, properties={"kinds": sorted(kinds)}, by=SYSTEM, at=at,
+                message_id=f"identified:{record}")
+        for record, (kinds, at) in scene.identified.items()
+    ]  # fmt: skip
+    events += [
+        compose("Customers Merged", customer_id=target, properties={"source": source, "target": target, "root": target},
+                by=SYSTEM, at=at, message_id=f"merged:{id}")
+        for id, (source, target, _, at) in zip(merge_ids, scene.merges, strict=True)
+    ]  # fmt: skip
+    if events:
+        append(events)
+    if scene.flagged:
+        begin_generation()
+
+
+def _tell(told: dict[int, list[tuple[dict[str, Any], datetime]]]) -> set[int]:
+    """Write traits to the records they were told of, in order; the roots whose facts changed."""
+    changed: set[int] = set()
+    for piece in pieces(told):
+        rows = []
+        for id, root, facts in Customer.objects.filter(id__in=piece).values_list("id", "root_id", "facts"):
+            news = [profiles.written(facts, fields, clock.micros(at)) for fields, at in told[id]]
+            if any(news):
+                rows.append((facts, id))
+                changed.add(root)
+        update(Customer, ("facts",), rows)
+    return changed
+
+
+def _claimed(claim: Claim) -> tuple[Key, ...]:
+    """The identities of a claim with those that came among its traits."""
+    if not claim.traits:
+        return claim.identities
+    lifted = tuple(
+        (kind, str(claim.traits[trait])) for trait, kind in profiles.IDENTIFYING.items() if claim.traits.get(trait)
+    )
+    return claim.identities + tuple(pair for pair in lifted if pair not in claim.identities)
+
+
+def _keys(claimed: Iterable[Key], region: str) -> list[Key]:
+    """Normalised, without those that can't be used, strongest first, each once, only the first of two user ids."""
+    keys: dict[Key, None] = {}
+    for kind, raw in sorted(claimed, key=lambda pair: RANK.get(pair[0], 99)):
+        value = usable(kind, raw, region=region)
+        if value is not None and not (kind == "user_id" and keys):
+            keys[kind, value] = None
+    return list(keys)
+
+
+@transaction.atomic
+def resolve(claims: Sequence[Claim]) -> list[int | None]:
+    """The record each claim belongs to, in order; None for a claim without a usable identity.
+
+    Makes records, identities and merges as the rules say, as if the claims came one after the other; writes traits into
+    profiles by their time. A handful of queries for a batch of any size; none but two when everybody is known.
+    """
+    if not claims:
+        return []
+    remembered, seen_until = memory.under(generation())
+    recall = remembered.get
+    claimed = [_claimed(claim) for claim in claims]
+    placed: list[int | None] = [recall(key) for key in claimed]
+    cold = [index for index, record in enumerate(placed) if record is None]
+    learnt: dict[tuple[Key, ...], int] = {}
+    changed: set[int] = set()
+    if cold:
+        learnt, changed = _resolve_cold(claims, claimed, placed, cold)
+    told: dict[int, list[tuple[dict[str, Any], datetime]]] = defaultdict(list)
+    for claim, record in zip(claims, placed, strict=True):
+        if claim.traits and record is not None:
+            fields = profiles.from_traits(claim.traits)
+            if fields:
+                told[record].append((fields, claim.at))
+    if told:
+        changed |= _tell(told)
+    if changed:
+        display.refresh(changed)
+    noticed: dict[int, datetime] = {}
+    until = seen_until.get
+    for claim, record in zip(claims, placed, strict=True):
+        if record is not None:
+            limit = noticed.get(record) or until(record)
+            if limit is None or claim.at >= limit:
+                noticed[record] = claim.at.replace(minute=0, second=0, microsecond=0) + _HOUR
+    _see(noticed)
+    if learnt or noticed:
+        current = generation()
+        transaction.on_commit(lambda: memory.keep(current, learnt, noticed))
+    return placed
+
+
+def _see(noticed: dict[int, datetime]) -> None:
+    rows = []
+    moment = Customer._meta.get_field("last_seen_at")
+    for record, until in noticed.items():
+        hour = until - _HOUR
+        rows.append((hour, record, moment.get_db_prep_save(hour, connection)))
+    update(Customer, ("last_seen_at",), rows, also="AND (last_seen_at IS NULL OR last_seen_at < %s)")
+
+
+def _resolve_cold(
+    claims: Sequence[Claim], claimed: list[tuple[Key, ...]], placed: list[int | None], cold: list[int]
+) -> tuple[dict[tuple[Key, ...], int], set[int]]:
+    """Fill in `placed` at the places `cold`; what was learnt, and the roots to fold anew."""
+    alone()
+    settings = business()
+    cap = int(settings.more.get("shared_after", SHARED_AFTER))
+    keys_of = {key: _keys(key, settings.region) for key in {claimed[index] for index in cold}}
+    scene, learnt = _play(claims, claimed, cold, keys_of, cap, placed)
+    if scene.flagged and len(cold) < len(claims):
+        # What is remembered may be wrong from the claim on that had something flagged: all of them, one by one.
+        every = range(len(claims))
+        keys_of |= {key: _keys(key, settings.region) for key in set(claimed) - keys_of.keys()}
+        scene, learnt = _play(claims, claimed, every, keys_of, cap, placed)
+    _save(scene)
+    refold = {scene.root[target] for _, target, _, _ in scene.merges}
+    refold |= {scene.root[record] for record in scene.identified}
+    return learnt, refold
+
+
+def _play(
+    claims: Sequence[Claim], claimed: list[tuple[Key, ...]], which: Sequence[int],
+    keys_of: dict[tuple[Key, ...], list[Key]], cap: int, placed: list[int | None],
+) -> tuple[_Scene, dict[tuple[Key, ...], int]]:  # fmt: skip
+    """Go through the claims in memory. The same claim again changes nothing until something is flagged."""
+    scene = _load({key for keys in keys_of.values() for key in keys}, len(which), cap)
+    learnt: dict[tuple[Key, ...], int] = {}
+    for index in which:
+        key = claimed[index]
+        record = learnt.get(key)
+        if record is None:
+            keys = keys_of[key]
+            if not keys:
+                placed[index] = None
+                continue
+            before = scene.flagged
+            scene.flagged = False
+            record = scene.place(keys, claims[index].at)
+            if scene.flagged:
+                learnt.clear()
+            scene.flagged = scene.flagged or before
+            learnt[key] = record
+        placed[index] = record
+    return scene, learnt

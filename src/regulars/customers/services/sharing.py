@@ -1,0 +1,27 @@
+"""Identities flagged as shared, looked at by a person."""
+
+from django.db import transaction
+
+from regulars.accounts.actors import Actor
+from regulars.accounts.services import audit
+from regulars.customers.models import Identity
+from regulars.customers.services.resolve import begin_generation
+from regulars.kernel import clock
+from regulars.kernel.errors import NotFound
+from regulars.kernel.languages import Text
+
+
+@transaction.atomic
+def settle_identity(*, identity_id: int, shared: bool, by: Actor) -> None:
+    """Say what it is: shared indeed (it goes on deciding nothing), or one person's (it decides again, and is never
+    flagged again). Either way nobody is asked any more.
+    """
+    by.require("customers.merge")
+    if not Identity.objects.filter(id=identity_id).exists():
+        raise NotFound("identity", Text("There is no such identity.", "没有这个标识。"))
+    Identity.objects.filter(id=identity_id).update(
+        shared=shared, settled=True, flagged_at=clock.now() if shared else None
+    )
+    begin_generation()
+    action = "Identity Is Shared" if shared else "Identity Is One Person's"
+    audit(by=by, action=action, object_kind="identity", object_id=identity_id)
