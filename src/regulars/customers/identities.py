@@ -101,6 +101,14 @@ def _phone(text: str, region: str) -> str | Text:
 
 @lru_cache(maxsize=200_000)
 def _normalised(kind: str, raw: str, region: str) -> str | Text:
+    """Spelled anew until that changes nothing: what is normal has to stay as it is."""
+    value, before = _spelled(kind, raw, region), raw
+    while isinstance(value, str) and value != before:
+        value, before = _spelled(kind, value, region), value
+    return value
+
+
+def _spelled(kind: str, raw: str, region: str) -> str | Text:
     if kind not in KINDS:
         return _NO_KIND.filled(kind=kind)
     text = cleaned(raw)

@@ -7,81 +7,17 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-_PERSONAL = frozenset(
-    [
-        "name",
-        "firstname",
-        "lastname",
-        "fullname",
-        "username",
-        "nickname",
-        "realname",
-        "contactname",
-        "receiver",
-        "recipient",
-        "consignee",
-        "email",
-        "mail",
-        "phone",
-        "mobile",
-        "tel",
-        "telephone",
-        "wechat",
-        "openid",
-        "unionid",
-        "address",
-        "street",
-        "shippingaddress",
-        "billingaddress",
-        "postalcode",
-        "zip",
-        "latitude",
-        "longitude",
-        "ip",
-        "useragent",
-        "birthday",
-        "dateofbirth",
-        "gender",
-        "idcard",
-        "idnumber",
-        "passport",
-        "avatar",
-        "traits",
-        "customer",
-        "user",
-        "userid",
-        "anonymousid",
-        "deviceid",
-        "membercard",
-        "comment",
-        "comments",
-        "text",
-        "note",
-        "notes",
-        "remark",
-        "message",
-        "feedback",
-        "answer",
-        "body",
-        "content",
-        "description",
-        "query",
-        "search",
-        "referrer",
-        "url",
-        "href",
-        "姓名",
-        "手机",
-        "手机号",
-        "电话",
-        "邮箱",
-        "地址",
-        "生日",
-        "备注",
-        "收货人",
-        "身份证",
-    ]
-)
+_NAMES = """
+name firstname lastname fullname username nickname realname contactname receiver recipient consignee
+email mail phone mobile tel telephone wechat openid unionid
+address street shippingaddress billingaddress postalcode zip latitude longitude ip useragent
+birthday dateofbirth gender idcard idnumber passport avatar
+traits customer user userid anonymousid deviceid membercard
+comment comments text note notes remark message feedback answer body content description query search
+referrer url href
+姓名 手机 手机号 电话 邮箱 地址 生日 备注 收货人 身份证
+"""
+_PERSONAL = frozenset(_NAMES.split())
 _PRODUCT_PARTS = frozenset({"products", "items", "lines"})
 
 
