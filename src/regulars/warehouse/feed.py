@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from regulars import catalog
 from regulars.accounts.queries import Business, business
 from regulars.analytics import facts
+from regulars.eventlog import dispatch
 from regulars.eventlog import queries as log
 from regulars.eventlog.rows import EventRow
 from regulars.kernel import clock, money
@@ -76,6 +77,8 @@ def handle(batch: Sequence[EventRow]) -> None:
 
 def catch_up(*, limit: int | None = None) -> int:
     """Take in what the log has beyond our position; how many events that were. For commands without a server."""
+    while dispatch.number():
+        pass
     taken = 0
     while limit is None or taken < limit:
         batch = log.after(engine.meta("position", 0), CHUNK)

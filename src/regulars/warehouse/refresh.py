@@ -20,7 +20,7 @@ from regulars.accounts.queries import Business, business
 from regulars.analytics import engines, facts, metrics, scores
 from regulars.analytics.cutoffs import Cutoffs, Thresholds
 from regulars.kernel import clock
-from regulars.warehouse import engine, worth
+from regulars.warehouse import engine, feed, worth
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def as_of_day(own: Business) -> int:
     return today if last_order is None else min(last_order + 1, today)
 
 
-def due() -> str:
+def due(*, patient: bool = True) -> str:
     """Why a full refresh is due now; "" when it isn't. Cheap enough to be asked every second."""
     position = engine.meta("position", 0)
     last, own = state(), business()
@@ -87,7 +87,7 @@ def due() -> str:
         return "first" if position else ""
     now = clock.micros()
     # Not without a pause: while a file is being taken in, the day of its last order moves with every batch.
-    if 0 <= now - last.refreshed_at < max(1_000_000, 5_000 * last.took_ms):
+    if patient and 0 <= now - last.refreshed_at < max(1_000_000, 5_000 * last.took_ms):
         return ""
     if last.settings != _settings(own):
         return "settings"
@@ -109,6 +109,18 @@ def step() -> bool:
     log.info("full refresh (%s)", reason)
     full()
     return True
+
+
+def bring_up(*, full_anyway: bool = False) -> State:
+    """Take in what the log has and judge whom it changed: for who asks for figures of this very moment."""
+    feed.catch_up()
+    if full_anyway or due(patient=False) or state() is None:
+        full()
+    else:
+        live()
+    last = state()
+    assert last is not None
+    return last
 
 
 def full(*, report: Callable[[int, int], None] | None = None, relearn: bool = True) -> State:

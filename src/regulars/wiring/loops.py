@@ -16,6 +16,7 @@ from django.db import close_old_connections, connection, connections
 from regulars.eventlog import dispatch, wake
 from regulars.jobs import worker
 from regulars.kernel import clock
+from regulars.warehouse import refresh
 from regulars.wiring import schedules
 from regulars.wiring.jobs import KINDS
 from regulars.wiring.subscriptions import SUBSCRIBERS
@@ -58,6 +59,8 @@ def declared() -> list[Loop]:
     return [
         Loop("numbering", lambda: dispatch.number() > 0, every=0.2, listens=True),
         *(Loop(f"dispatch {one.name}", partial(_dispatch, one), every=0.5, listens=True) for one in SUBSCRIBERS),
+        Loop("live refresh", lambda: refresh.live() > 0, every=0.5),
+        Loop("full refresh", refresh.step),
         *(Loop(f"jobs {place}", lambda: worker.run_ready() > 0, every=0.5) for place in (1, 2)),
         Loop("abandoned jobs", lambda: worker.revive(alone=False) > 0, every=30),
         *(Loop(f"schedule {one.name}", one.step, every=one.every) for one in schedules.SCHEDULES),

@@ -5,5 +5,6 @@ database with the cursors: don't change them.
 """
 
 from regulars.eventlog.dispatch import Subscriber
+from regulars.warehouse import feed
 
-SUBSCRIBERS: tuple[Subscriber, ...] = ()
+SUBSCRIBERS: tuple[Subscriber, ...] = (Subscriber("warehouse", feed.handle),)

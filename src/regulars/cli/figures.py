@@ -1,0 +1,112 @@
+"""`regulars figures`: the whole history in a few figures."""
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from regulars.warehouse.queries.history import Sold
+    from regulars.wiring.control import Say, Served
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs: exact decimals as texts, days as YYYY-MM-DD.")
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), default=None, help="Only the sales of one day.")
+def command(as_json: bool, day: datetime | None) -> None:
+    """Say what was sold, to whom, what was given back, and where the customers stand."""
+    found = figures()(say=lambda line: click.echo(line, err=True), day=day.date().isoformat() if day else None)
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else _table(found))
+
+
+def figures() -> "Served":
+    """The part that has to run where the warehouse is open."""
+    from regulars.wiring.control import served
+
+    return served("figures")(_figures)
+
+
+def _figures(say: "Say", day: str | None) -> dict[str, Any]:
+    """Brings the warehouse up to date first."""
+    from datetime import date
+
+    from regulars.kernel import clock, money
+    from regulars.warehouse import queries, refresh
+
+    refresh.bring_up()
+    snapshot = queries.snapshot()
+    found = queries.history(snapshot, day=None if day is None else clock.day_number(date.fromisoformat(day)))
+
+    def said(sold: "Sold") -> dict[str, Any]:
+        revenue = str(money.major(sold.amount, snapshot.currency))
+        return {"lines": sold.lines, "orders": sold.orders, "customers": sold.customers, "revenue": revenue}
+
+    def date_of(number: int | None) -> str | None:
+        return None if number is None else clock.day_of(number).isoformat()
+
+    anonymous = said(found.anonymous)
+    del anonymous["customers"]
+    told = queries.notices(snapshot)
+    return {
+        "currency": snapshot.currency,
+        "since": date_of(found.since),
+        "until": date_of(found.until),
+        "as_of": date_of(snapshot.as_of),
+        "gross": said(found.gross),
+        "refunds": said(found.refunds),
+        "net": said(found.net),
+        "anonymous": anonymous,
+        "rejected": {},
+        "foreign": {
+            currency: {"lines": lines, "revenue": str(money.major(amount, currency))}
+            for currency, lines, amount in told.foreign
+        },
+        "rfm_groups": {group.key: group.customers for group in found.groups},
+        "stages": {stage.key: stage.customers for stage in found.stages},
+        "notes": [str(note) for note in told.model],
+    }
+
+
+def _table(found: dict[str, Any]) -> str:
+    """The same for people."""
+    from decimal import Decimal
+
+    from regulars.analytics import lifecycle, rfm
+    from regulars.kernel.languages import Text
+
+    rows: list[tuple[str, str]] = []
+
+    def row(text: Text, value: object) -> None:
+        rows.append((str(text), value if isinstance(value, str) else f"{value:,}"))
+
+    kinds = {
+        "gross": Text("Sold to known customers, before refunds", "已识别客户的销售额（退款前）"),
+        "refunds": Text("Given back to them", "退款"),
+        "net": Text("Net", "净额"),
+        "anonymous": Text("Sold to nobody known (net)", "散客销售（净额）"),
+    }
+    span = Text("{since} to {until}, customers as of {as_of}", "{since} 至 {until}，客户状态截至 {as_of}")
+    for key, name in kinds.items():
+        part = found[key]
+        row(name, f"{Decimal(part['revenue']):,} {found['currency']}")
+        row(Text("  orders", "  订单数"), part["orders"])
+        row(Text("  lines", "  订单行数"), part["lines"])
+        if "customers" in part:
+            row(Text("  customers", "  客户数"), part["customers"])
+    for currency, part in found["foreign"].items():
+        row(
+            Text("Left out: in another currency", "未计入：其他币种"), f"{Decimal(part['revenue']):,} {currency}"
+        )  # fmt: skip
+    for reason, count in found["rejected"].items():
+        row(Text("Rejected: {reason}", "被拒绝：{reason}").filled(reason=reason), count)
+    for title, counts, names in (
+        (Text("RFM group: {name}", "RFM 分组：{name}"), found["rfm_groups"], rfm.GROUPS),
+        (Text("Stage: {name}", "生命周期：{name}"), found["stages"], lifecycle.STAGES),
+    ):
+        for key, count in counts.items():
+            row(title.filled(name=names[key]), count)
+    wide = max(len(value) for _, value in rows)
+    lines = [f"{value:>{wide}}  {name}" for name, value in rows]
+    head = str(span.filled(since=found["since"] or "–", until=found["until"] or "–", as_of=found["as_of"]))
+    return "\n".join([head, *lines, *found["notes"]])
