@@ -213,7 +213,7 @@ def _append(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], own: Business)
                 for number, *what in made
             ]
             if amount is None and made:
-                amount = abs(sum(line[6] for line in made))
+                amount = abs(sum(line[5] for line in made))
         category = _text(found.get("category"))
         if category is None and row.name == "Survey Answered":
             category = _text(properties.get("kind"))
