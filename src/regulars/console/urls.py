@@ -10,4 +10,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings", include("regulars.console.settings.urls")),
     path("staff", include("regulars.console.staff.urls")),
     path("audit", include("regulars.console.audit.urls")),
+    path("insights/", include("regulars.console.insights.urls")),
+    # events
 ]

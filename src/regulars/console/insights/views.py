@@ -1,0 +1,291 @@
+"""The insight pages: each asks one snapshot, draws the picture first, the table under it, and leads to the people."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.http import urlencode
+
+from regulars.analytics import lifecycle as stages
+from regulars.analytics import rfm as groups
+from regulars.console import charts, formatting
+from regulars.console.requests import page
+from regulars.customers.queries import by_ids
+from regulars.kernel.languages import Text
+from regulars.warehouse import queries
+from regulars.warehouse.queries.sales import Dimension
+
+PERIODS: dict[str, tuple[int | None, Text]] = {
+    "28": (28, Text("28 days", "28 天")),
+    "90": (90, Text("90 days", "90 天")),
+    "365": (365, Text("One year", "一年")),
+    "all": (None, Text("All", "全部")),
+}
+GRAINS: dict[str, queries.sales.Period] = {"28": "day", "90": "day", "365": "week", "all": "month"}
+DIMENSIONS: dict[Dimension, Text] = {
+    "store": Text("Store", "门店"),
+    "channel": Text("Channel", "渠道"),
+    "category": Text("Category", "品类"),
+    "product": Text("Product", "商品"),
+}
+REASONS: dict[queries.risk.Reason, Text] = {
+    "silent": Text("Silent for long", "久未互动"),
+    "spend": Text("Spending less", "消费下降"),
+    "overdue": Text("Overdue by own rhythm", "超出自身节奏"),
+}
+
+
+def people(**filters: object) -> str:
+    """The address of the list of the customers with these filters."""
+    return f"/customers?{urlencode(filters)}"
+
+
+def _chosen(request: HttpRequest, name: str, options: object, otherwise: str) -> str:
+    wanted = request.GET.get(name, otherwise)
+    return wanted if wanted in options else otherwise  # type: ignore[operator]
+
+
+@page(capability="insights.view")
+def sales(request: HttpRequest) -> HttpResponse:
+    """What do we sell, where, and to whom?"""
+    moment = queries.snapshot()
+    period = _chosen(request, "period", PERIODS, "90")
+    dimension: Dimension = _chosen(request, "by", DIMENSIONS, "store")  # type: ignore[assignment]
+    days = PERIODS[period][0]
+    since = None if days is None else moment.as_of - days + 1
+    grain = GRAINS[period]
+    rows = queries.sales.by_period(moment, period=grain, since=since)
+    written = formatting.month if grain == "month" else formatting.day
+    labels = [written(int(row.key)) for row in rows]
+    parts = queries.sales.by(moment, dimension=dimension, since=since)
+    buyers = queries.sales.new_and_returning(moment, months=24)
+    return render(
+        request,
+        "console/insights/sales.html",
+        {
+            "moment": moment,
+            "notices": queries.notices(moment),
+            "periods": [(key, text) for key, (_, text) in PERIODS.items()],
+            "period": period,
+            "dimensions": DIMENSIONS.items(),
+            "dimension": dimension,
+            "dimension_name": DIMENSIONS[dimension],
+            "figures": None if days is None else queries.overview.figures(moment, days=days),
+            "revenue": charts.bars(
+                str(Text("Net revenue", "净销售额")),
+                labels,
+                [(str(Text("Net revenue", "净销售额")), [row.net for row in rows], "@accent")],
+                unit="money",
+                first=str(Text("From", "起始")),
+            ),
+            "parts": parts,
+            "parts_chart": charts.bars(
+                str(DIMENSIONS[dimension]),
+                [str(row.key) or str(Text("Not said", "未注明")) for row in parts[:12]],
+                [(str(Text("Net revenue", "净销售额")), [row.net for row in parts[:12]], "@accent")],
+                unit="money",
+                sideways=True,
+                height=60 + 26 * min(len(parts), 12),
+                urls=[people(**{dimension: row.key}) for row in parts[:12]]
+                if dimension in ("store", "channel")
+                else (),
+                first=str(DIMENSIONS[dimension]),
+            ),
+            "buyers": charts.bars(
+                str(Text("Buyers, new and returning", "新客与回头客")),
+                [formatting.month(row.month) for row in buyers],
+                [
+                    (str(Text("Returning", "回头客")), [row.returning for row in buyers], "@accent"),
+                    (str(Text("New", "新客")), [row.new for row in buyers], "@stage-new"),
+                ],
+                stacked=True,
+                first=str(Text("Month", "月份")),
+            ),
+        },
+    )
+
+
+@page(capability="insights.view")
+def rfm(request: HttpRequest) -> HttpResponse:
+    """Who are our regulars?"""
+    moment = queries.snapshot()
+    cells = {(cell.r, cell.f): cell for cell in queries.rfm.matrix(moment)}
+    found = queries.rfm.groups(moment)
+    total = sum(group.customers for group in found)
+    scale = range(5, 0, -1)
+    across = range(1, 6)
+    value = "net" if request.GET.get("show") == "net" else "customers"
+    return render(
+        request,
+        "console/insights/rfm.html",
+        {
+            "moment": moment,
+            "show": value,
+            "total": total,
+            "money": sum(group.net for group in found),
+            "groups": [
+                {
+                    "key": group.key,
+                    "customers": group.customers,
+                    "net": group.net,
+                    "share": group.customers / total if total else 0,
+                    "average": round(group.net / group.customers) if group.customers else None,
+                    "meaning": groups.MEANING[group.key],
+                    "url": people(group=group.key),
+                }
+                for group in found
+            ],
+            "matrix": charts.heat(
+                str(Text("Recency and frequency", "最近一次与频次")),
+                [str(Text("F {n}", "F {n}").filled(n=f)) for f in across],
+                [str(Text("R {n}", "R {n}").filled(n=r)) for r in scale],
+                [[getattr(cells.get((r, f)), value, None) for f in across] for r in scale],
+                unit="money" if value == "net" else "number",
+                urls=[[people(r=r, f=f) for f in across] for r in scale],
+                first="R",
+            ),
+        },
+    )
+
+
+@page(capability="insights.view")
+def lifecycle(request: HttpRequest) -> HttpResponse:
+    """Where are our customers, and where are they going?"""
+    moment = queries.snapshot()
+    found = queries.lifecycle.stages(moment)
+    flows = queries.lifecycle.flow(moment, months=3)
+    months = sorted({flow.month for flow in flows})
+    names = {key: str(text) for key, text in stages.STAGES.items()} | {"": str(Text("Not there yet", "尚未出现"))}
+    # A node is a stage at the end of a month; a month's sources are the targets of the month before.
+    nodes = {}
+    for flow in flows:
+        for month, key in ((flow.month - 1, flow.source), (flow.month, flow.target)):
+            label = f"{names[key]} · {formatting.month(month)}"
+            nodes[f"{month}:{key}"] = (f"{month}:{key}", label, f"@stage-{key}" if key else "@quiet")
+    return render(
+        request,
+        "console/insights/lifecycle.html",
+        {
+            "moment": moment,
+            "stages": [
+                {"key": s.key, "customers": s.customers, "net": s.net, "meaning": stages.MEANING[s.key],
+                 "url": people(stage=s.key)}
+                for s in found
+            ],
+            "total": sum(stage.customers for stage in found),
+            "flow": charts.sankey(
+                str(Text("From month to month", "逐月流动")),
+                [nodes[key] for key in sorted(nodes)],
+                [(f"{f.month - 1}:{f.source}", f"{f.month}:{f.target}", f.customers) for f in flows],
+                head=[str(Text("From", "从")), str(Text("To", "到")), str(Text("Customers", "客户"))],
+                height=460,
+            )
+            if months
+            else None,
+        },
+    )  # fmt: skip
+
+
+@page(capability="insights.view")
+def cohorts(request: HttpRequest) -> HttpResponse:
+    """Do customers come back?"""
+    moment = queries.snapshot()
+    found = queries.cohorts.retention(moment, months=13)
+    width = max((len(cohort.buyers) for cohort in found), default=0)
+    return render(
+        request,
+        "console/insights/cohorts.html",
+        {
+            "moment": moment,
+            "any": any(cohort.size for cohort in found),
+            "retention": charts.heat(
+                str(Text("Share that bought again, by month since the first purchase", "首购后各月的回购比例")),
+                [str(Text("+{n}", "+{n}").filled(n=n)) for n in range(1, width)],
+                [f"{formatting.month(c.month)} · {formatting.number(c.size)}" for c in found],
+                [
+                    [c.share(n) if n < len(c.buyers) and c.size else None for n in range(1, width)]
+                    for c in found
+                ],
+                unit="percent",
+                height=90 + 30 * len(found),
+                first=str(Text("First month · customers", "首购月 · 客户数")),
+            ),
+            "second": queries.rhythm.second_orders(moment, months=13),
+        },
+    )  # fmt: skip
+
+
+@page(capability="insights.view")
+def rhythm(request: HttpRequest) -> HttpResponse:
+    """How long until they come again?"""
+    moment = queries.snapshot()
+    found = queries.rhythm.gaps(moment)
+    shown = found.weeks[:27]
+    return render(
+        request,
+        "console/insights/rhythm.html",
+        {
+            "moment": moment,
+            "gaps": found,
+            "chart": charts.bars(
+                str(Text("Weeks between two purchases", "两次购买相隔的周数")),
+                [formatting.number(week) for week, _ in shown],
+                [(str(Text("Purchases", "购买次数")), [count for _, count in shown], "@accent")],
+                first=str(Text("Weeks", "周数")),
+            ),
+        },
+    )
+
+
+@page(capability="insights.view")
+def risk(request: HttpRequest) -> HttpResponse:
+    """Who are we losing, and why?"""
+    moment = queries.snapshot()
+    wanted = request.GET.get("reason", "")
+    reason = wanted if wanted in REASONS else None
+    found = queries.risk.at_risk(moment, reason=reason, after=request.GET.get("after") or None, limit=50)  # type: ignore[arg-type]
+    cards = by_ids([row.customer_id for row in found.rows])
+    totals = queries.risk.totals(moment)
+    counts = {"silent": totals.silent, "spend": totals.spend, "overdue": totals.overdue}
+    return render(
+        request,
+        "console/insights/risk.html",
+        {
+            "moment": moment,
+            "totals": totals,
+            "reason": reason,
+            "reasons": [(key, text, counts[key]) for key, text in REASONS.items()],
+            "rows": [(row, cards.get(row.customer_id)) for row in found.rows],
+            "after": found.after,
+            "why": charts.bars(
+                str(Text("Reasons of the warnings", "预警原因")),
+                [str(text) for text in REASONS.values()],
+                [(str(Text("Customers", "客户")), [counts[key] for key in REASONS], "@warning")],
+                sideways=True,
+                height=150,
+                urls=[f"?reason={key}" for key in REASONS],
+                first=str(Text("Reason", "原因")),
+            ),
+        },
+    )
+
+
+@page(capability="insights.view")
+def voice(request: HttpRequest) -> HttpResponse:
+    """What do customers say of us?"""
+    moment = queries.snapshot()
+    months = queries.voice.nps_by_month(moment, months=13)
+    return render(
+        request,
+        "console/insights/voice.html",
+        {
+            "moment": moment,
+            "nps": queries.voice.nps(moment),
+            "csat": queries.voice.csat(moment),
+            "stores": queries.voice.nps_by_store(moment),
+            "trend": charts.lines(
+                "NPS",
+                [formatting.month(month) for month, _ in months],
+                [("NPS", [nps.nps for _, nps in months], "@accent")],
+                first=str(Text("Month", "月份")),
+            ),
+        },
+    )

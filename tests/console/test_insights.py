@@ -1,0 +1,50 @@
+"""The insight pages show what the warehouse knows, in both languages, and say what to do where there is nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from regulars.warehouse import engine
+from tests.console.world import build
+
+PAGES = ("sales", "rfm", "lifecycle", "cohorts", "rhythm", "risk", "voice")
+
+
+@pytest.fixture
+def manager(home: Path, people: dict[str, Any]) -> Iterator[Client]:
+    client = Client(headers={"Accept-Language": "en"})
+    client.force_login(people["manager"])
+    yield client
+    engine.close()
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_before_there_is_anything_a_page_says_what_to_do(manager: Client, page: str, language: str) -> None:
+    answer = manager.get(f"/insights/{page}", headers={"Accept-Language": language})
+    assert answer.status_code == 200
+    assert b"empty-state" in answer.content
+
+
+def test_every_page_shows_the_world(manager: Client) -> None:
+    build()
+    said = {page: manager.get(f"/insights/{page}").content.decode() for page in PAGES}
+    assert all("empty-state" not in text for text in said.values())
+    assert "静安店" in said["sales"]
+    assert "张伟" in said["risk"] and "王芳" not in said["risk"]
+    for text in (*said.values(), manager.get("/insights/sales?period=all&by=product").content.decode()):
+        assert "None" not in text
+
+
+def test_the_reasons_at_risk_can_be_chosen(manager: Client) -> None:
+    build()
+    assert "张伟" in manager.get("/insights/risk?reason=silent").content.decode()
+    assert manager.get("/insights/risk?reason=nonsense").status_code == 200
+
+
+def test_an_agent_sees_no_insights(manager: Client, people: dict[str, Any]) -> None:
+    manager.force_login(people["agent"])
+    assert {manager.get(f"/insights/{page}").status_code for page in PAGES} == {403}

@@ -1,0 +1,161 @@
+"""Takes a picture of every page: both languages, light and dark, desktop and phone, for each role's pages.
+
+    make screenshots                                   all of them into screenshots/
+    python -m tools.screenshots --only customers --variant en-light-desktop --base http://127.0.0.1:8000
+
+Without --base it serves a small demo world of its own. A page that answers with an error, asks for something outside
+or writes an error into the browser's log is a fault, told at the end with exit code 1. It never follows a link that
+changes something: pages are those of the navigation and what they link to with GET, one of each kind.
+"""
+
+import argparse
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+CHROMIUM = next((p for p in ("/usr/bin/chromium", "/usr/bin/google-chrome") if Path(p).exists()), None)
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SIZES = {"desktop": (1360, 850), "phone": (390, 844)}
+VARIANTS = [f"{language}-{theme}-{size}" for language in ("zh", "en") for theme in ("light", "dark") for size in SIZES]
+NEVER = re.compile(r"/(logout|static|api|v1)\b|\.csv|download|export")
+
+
+def kind(path: str) -> str:
+    """Addresses that differ by an id, a key or the query show the same page."""
+    path = re.sub(r"[0-9a-f]{16,}", "X", path.split("?")[0])
+    return re.sub(r"/events/(?!catalogue|quarantine|subscribers)[^/]+$", "/events/X", re.sub(r"/\d+", "/N", path))
+
+
+def login(page: Page, base: str, email: str, password: str) -> None:
+    page.goto(f"{base}/login")
+    page.fill("input[name=email]", email)
+    page.fill("input[name=password]", password)
+    page.click("button[type=submit]")
+    page.wait_for_url(lambda url: "/login" not in url)
+
+
+def pages(page: Page, base: str) -> dict[str, str]:
+    """One address of each kind that can be reached, by kind."""
+    found: dict[str, str] = {}
+    waiting = ["/"]
+    while waiting:
+        path = waiting.pop(0)
+        if kind(path) in found:
+            continue
+        answer = page.goto(base + path, wait_until="load")
+        found[kind(path)] = path
+        if answer is None or answer.status >= 400:
+            continue
+        links = page.eval_on_selector_all(
+            "a[href], tr[data-href]", "all => all.map(a => a.getAttribute('href') || a.dataset.href)"
+        )
+        for link in links:
+            if link and link.startswith("/") and not link.startswith("//") and not NEVER.search(link):
+                waiting.append(link.split("#")[0])
+    return found
+
+
+def served() -> tuple[subprocess.Popen[bytes], str]:
+    """A server over a small demo world."""
+    home = tempfile.mkdtemp(prefix="regulars-pictures-")
+    environment = os.environ | {"REGULARS_HOME": home, "PYTHONPATH": str(ROOT / "src")}
+    program = [sys.executable, "-m", "regulars", "--home", home]
+    subprocess.run([*program, "demo", "--customers", "2000"], check=True, env=environment)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen([*program, "serve", "--port", str(port)], env=environment)
+    base = f"http://127.0.0.1:{port}"
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(f"{base}/login", timeout=5).read()
+            return server, base
+        except OSError:
+            time.sleep(0.2)
+    raise SystemExit("the server didn't answer")
+
+
+def main() -> int:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--base")
+    asked.add_argument("--only", default="")
+    asked.add_argument("--variant", action="append")
+    asked.add_argument("--email", default="demo@example.com")
+    asked.add_argument("--password", default="demo-regulars")
+    asked.add_argument("--to", default="screenshots")
+    given = asked.parse_args()
+    server, base = (None, given.base) if given.base else served()
+    faults: list[str] = []
+    try:
+        with sync_playwright() as play:
+            browser = play.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+            found: dict[str, str] = {}
+            for variant in given.variant or VARIANTS:
+                language, theme, size = variant.split("-")
+                context = browser.new_context(
+                    viewport=dict(zip(("width", "height"), SIZES[size], strict=True)),  # type: ignore[arg-type]
+                    locale="zh-CN" if language == "zh" else "en-GB",
+                )
+                context.add_cookies(
+                    [
+                        {"name": "regulars_theme", "value": theme, "url": base},
+                        {"name": "regulars_language", "value": "zh-hans" if language == "zh" else "en", "url": base},
+                    ]
+                )
+                page = context.new_page()
+                page.on(
+                    "console",
+                    lambda m, v=variant, page=page: (
+                        faults.append(f"{v} {page.url}: {m.text}") if m.type == "error" else None
+                    ),
+                )
+                page.on("pageerror", lambda e, v=variant, page=page: faults.append(f"{v} {page.url}: {e}"))
+                page.on(
+                    "request",
+                    lambda r, v=variant: (
+                        None if r.url.startswith((base, "data:", "blob:")) else faults.append(f"{v}: asked for {r.url}")
+                    ),
+                )
+                login(page, base, given.email, given.password)
+                found = found or pages(page, base)
+                folder = Path(given.to) / variant
+                folder.mkdir(parents=True, exist_ok=True)
+                for name, path in sorted(found.items()):
+                    if given.only and given.only not in name:
+                        continue
+                    answer = page.goto(base + path, wait_until="networkidle")
+                    if answer is None or answer.status >= 400:
+                        faults.append(f"{variant} {path}: {answer and answer.status}")
+                    if page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1"):
+                        faults.append(f"{variant} {path}: wider than the window")
+                    page.screenshot(
+                        path=folder / f"{name.strip('/').replace('/', '_') or 'overview'}.png", full_page=True
+                    )
+                context.close()
+            browser.close()
+    finally:
+        if server:
+            server.send_signal(signal.SIGTERM)
+            server.wait(20)
+    print("\n".join([*dict.fromkeys(faults), f"{len(found)} pages, {len(faults)} faults"]))
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
