@@ -21,18 +21,21 @@ def command(port: int, host: str) -> None:
     from django.db import connections
 
     from regulars import asgi
-    from regulars.wiring import control, loops
+    from regulars.eventlog.ingest import door
+    from regulars.wiring import control, loops, receiving
 
     with control.owning():
         _free(host, port)
         call_command("migrate", verbosity=0, interactive=False)
         with control.listening(_served()):
-            application = asgi.build()
-            loops.start()
+            inbox = receiving.open_inbox()
+            application = asgi.build(receiving.application(inbox), door.serves)
+            loops.start(inbox=inbox)
             try:
                 _answer_requests(application, host, port)
             finally:
                 click.echo("regulars: stopping", err=True)
+                inbox.close()
                 loops.stop()
         connections.close_all()
 

@@ -14,10 +14,11 @@ from functools import partial
 from django.db import close_old_connections, connection, connections
 
 from regulars.eventlog import dispatch, wake
+from regulars.eventlog.ingest.inbox import Inbox
 from regulars.jobs import worker
 from regulars.kernel import clock
 from regulars.warehouse import refresh
-from regulars.wiring import schedules
+from regulars.wiring import receiving, schedules
 from regulars.wiring.jobs import KINDS
 from regulars.wiring.subscriptions import SUBSCRIBERS
 
@@ -54,9 +55,11 @@ _stopping = threading.Event()
 _states: dict[str, State] = {}
 
 
-def declared() -> list[Loop]:
-    """Every loop of this version, on one screen."""
+def declared(inbox: Inbox | None = None) -> list[Loop]:
+    """Every loop of this version, on one screen. Without an inbox nothing is taken in."""
+    taking_in = [Loop("intake", partial(receiving.step, inbox), every=receiving.COLLECT_SECONDS)] if inbox else []
     return [
+        *taking_in,
         Loop("numbering", lambda: dispatch.number() > 0, every=0.2, listens=True),
         *(Loop(f"dispatch {one.name}", partial(_dispatch, one), every=0.5, listens=True) for one in SUBSCRIBERS),
         Loop("live refresh", lambda: refresh.live() > 0, every=0.5),
@@ -102,7 +105,7 @@ def _run(loop: Loop, state: State) -> None:
     connections.close_all()
 
 
-def start(loops: Sequence[Loop] | None = None) -> None:
+def start(loops: Sequence[Loop] | None = None, *, inbox: Inbox | None = None) -> None:
     """Begin all loops (of `declared`, unless others are given). What ran when the last process died is put in line
     again first.
     """
@@ -113,7 +116,7 @@ def start(loops: Sequence[Loop] | None = None) -> None:
     if loops is None:
         worker.revive(alone=connection.vendor == "sqlite")
         dispatch.follow(SUBSCRIBERS)
-    for loop in declared() if loops is None else loops:
+    for loop in declared(inbox) if loops is None else loops:
         state = _states[loop.name] = State(loop.name)
         state.thread = threading.Thread(target=_run, args=(loop, state), name=loop.name, daemon=True)
         state.thread.start()

@@ -191,6 +191,10 @@ def parse(placed: Placed) -> tuple[list[Draft], list[Bad]]:
         payload: Any = None
         try:
             payload = _read(raw)
+            if _unnamed(payload):
+                payload["messageId"] = _place_digest(placed.segment, placed.offset, index)
+            if sent_at is not None and payload.get("sentAt") is None:
+                payload["sentAt"] = sent_at
             kind = record.kind
             if kind in ("batch", "import"):
                 kind = payload.get("type")
@@ -198,10 +202,6 @@ def parse(placed: Placed) -> tuple[list[Draft], list[Bad]]:
                     raise _Refused("unknown_type", "type", _UNKNOWN_TYPE, got=kind)
             else:
                 payload["type"] = kind
-            if _unnamed(payload):
-                payload["messageId"] = _place_digest(placed.segment, placed.offset, index)
-            if sent_at is not None and payload.get("sentAt") is None:
-                payload["sentAt"] = sent_at
             if isinstance(together, dict) and together and isinstance(payload.get("context"), dict | None):
                 payload["context"] = {**together, **(payload.get("context") or {})}
             drafts.append(draft(payload, received_at=received_at, source=source, historical=record.kind == "import"))

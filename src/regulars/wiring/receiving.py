@@ -1,0 +1,158 @@
+"""Intake: from the inbox into the log. Parses, resolves identities, appends, puts aside what is bad, notes its place.
+
+One transaction for a batch, so that kill -9 anywhere neither loses an accepted event nor stores it twice. What an event
+says is the envelope's business, who a customer is customers', what a good payload is the catalogue's.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, transaction
+
+from regulars.catalog import Fault
+from regulars.customers import services as customers
+from regulars.eventlog import intake, quarantine
+from regulars.eventlog import services as eventlog
+from regulars.eventlog.ingest import door, envelope, inbox
+from regulars.eventlog.ingest.envelope import Draft
+from regulars.eventlog.ingest.inbox import Inbox
+from regulars.eventlog.ingest.keys import WriteKeys
+from regulars.eventlog.quarantine import BadEvent
+from regulars.eventlog.queries import QuarantinedEvent
+from regulars.eventlog.rows import NewEvent
+from regulars.kernel.errors import Problem
+from regulars.kernel.languages import Text
+
+BYTES_AT_ONCE = 2 * 2**20  # some thousand events: enough to make a transaction cheap, too little to hold others up
+IDLE_SECONDS = 0.5
+COLLECT_SECONDS = 0.02  # after the first request arrives, so that those behind it come along
+
+_log = logging.getLogger(__name__)
+
+_UNPROCESSABLE = Text(
+    "The event couldn't be stored ({why}). Simplify or correct the values, then send it in again.",
+    "无法保存该事件（{why}）。请简化或更正其中的值，然后重新提交。",
+)
+
+
+def open_inbox() -> Inbox:
+    """The inbox of this data folder; one writer at a time (the process that has the folder's lock)."""
+    return Inbox(settings.HOME / "inbox")
+
+
+def application(box: Inbox) -> door.Application:
+    """The tracking API over the inbox, with the write keys of the database."""
+    return door.build(box, WriteKeys(), events_per_second=settings.TRACK_RATE, url=settings.PUBLIC_URL)
+
+
+def step(box: Inbox) -> bool:
+    """One turn of the intake's loop: take in what waits, or wait a little for something to come; True when it took."""
+    if drain(box):
+        return True
+    box.news.wait(IDLE_SECONDS)
+    return False
+
+
+def drain(box: Inbox, *, bytes_at_once: int = BYTES_AT_ONCE) -> int:
+    """Take in what waits, about so many bytes of it in one transaction; how many requests that were. 0: all is in."""
+    box.news.clear()
+    known = intake.places()
+    budget = bytes_at_once
+    places: dict[str, int] = {}
+    finished: list[str] = []
+    damaged: list[str] = []
+    drafts: list[Draft] = []
+    bad: list[BadEvent] = []
+    requests = 0
+    waiting = inbox.segments(box.folder)
+    for segment in waiting:
+        if budget <= 0:
+            break
+        being_written = box.is_open(segment)
+        offset = known.get(segment, 0)
+        found = inbox.read(box.folder, segment, offset, limit=budget, end=box.end_of(segment))
+        for placed in found.records:
+            good, faulty = envelope.parse(placed)
+            drafts += good
+            bad += [BadEvent(one.payload, one.fault, one.source, one.received_at) for one in faulty]
+        requests += len(found.records)
+        budget -= found.offset - offset
+        if found.offset != offset:
+            places[segment] = found.offset
+        if found.state == "damaged":
+            damaged.append(segment)
+        elif found.state in ("end", "torn") and not being_written:
+            finished.append(segment)
+    for segment in damaged:
+        inbox.keep_aside(box.folder, segment)
+    gone = known.keys() - set(waiting)
+    if places or gone:
+        with transaction.atomic():
+            if drafts:
+                faults = _take(drafts)
+                bad += [
+                    BadEvent(draft.payload, fault, draft.source, draft.received_at)
+                    for draft, fault in zip(drafts, faults, strict=True)
+                    if fault is not None
+                ]
+            if bad:
+                quarantine.put(bad)
+            intake.note(places, gone=gone)
+    for segment in finished:
+        box.discard(segment)
+    return requests
+
+
+def send_in_again(events: Sequence[QuarantinedEvent]) -> list[Fault | None]:
+    """Intake for quarantine.replay and repair: for each None when it was taken, or what is still wrong."""
+    judged = [envelope.judge(one.payload, received_at=one.received_at, source=one.source) for one in events]
+    taken = iter(_take([one for one in judged if isinstance(one, Draft)]))
+    return [next(taken) if isinstance(one, Draft) else one for one in judged]
+
+
+def _take(drafts: Sequence[Draft]) -> list[Fault | None]:
+    """Into the log, all at once; when that fails, by halves, until what can't be stored stands alone."""
+    if not drafts:
+        return []
+    try:
+        with transaction.atomic():
+            _append(drafts)
+    except (OperationalError, InterfaceError):
+        raise  # the database is away, busy or full: no event's fault
+    except Exception as error:
+        if len(drafts) > 1:
+            middle = len(drafts) // 2
+            return _take(drafts[:middle]) + _take(drafts[middle:])
+        if isinstance(error, Problem):
+            return [Fault(error.code, error.field or "", error.text)]
+        _log.warning("An event can't be stored: %s: %s", type(error).__name__, error)
+        return [Fault("unprocessable", "", _UNPROCESSABLE.filled(why=f"{type(error).__name__}: {str(error)[:200]}"))]
+    return [None] * len(drafts)
+
+
+def _append(drafts: Sequence[Draft]) -> None:
+    claims: list[customers.Claim] = []
+    of_draft: list[int] = []
+    same: dict[tuple[tuple[tuple[str, str], ...], datetime], int] = {}
+    for draft in drafts:
+        if not draft.traits:  # many events of one visit make one claim
+            hour = draft.at.replace(minute=0, second=0, microsecond=0)
+            place = same.setdefault((draft.identities, hour), len(claims))
+            of_draft.append(place)
+            if place < len(claims):
+                continue
+        else:
+            of_draft.append(len(claims))
+        claims.append(customers.Claim(draft.identities, draft.traits, draft.at))
+    records = customers.resolve(claims)
+    eventlog.append(
+        [
+            NewEvent(
+                draft.message_id, draft.name, records[place], draft.at, draft.received_at, draft.properties,
+                draft.context, draft.source,
+            )
+            for draft, place in zip(drafts, of_draft, strict=True)
+        ]
+    )  # fmt: skip
