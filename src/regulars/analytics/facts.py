@@ -182,6 +182,9 @@ NOT_BY_CUSTOMER: tuple[str, ...] = (
 """Events that happen to customers or about them; all others count as their own sign of life."""
 
 
+_LATER = 2**60
+
+
 def sum_of(condition: ir.BooleanValue, value: ir.Value) -> ir.Value:
     """The sum of an integer column where the condition holds; 0 where it never does."""
     return ibis.ifelse(condition, value, 0).sum()
@@ -236,7 +239,8 @@ def purchases(lines: ir.Table = LINES, records: ir.Table = RECORDS, only: ir.Tab
     `lines` counts paid sale lines: an order with none (a refund under a number of its own, gifts only) has lines = 0
     and is no purchase, but its money counts. Money is in the business's currency; lines in others count as lines with
     no money. gross: paid lines before refunds; refunded: positive; net: everything, adjustments included. Day, store
-    and channel are those of the sale, so that a refund weighs on the day of what it undoes. `only` (a table of
+    and channel are those of the sale, so that a refund weighs on the day of what it undoes; an order without a sale has
+    the day of its first line and no store or channel. `only` (a table of
     customer_id) restricts it to some customers.
     """
     kept = records.select("record_id", "customer_id")
@@ -247,43 +251,33 @@ def purchases(lines: ir.Table = LINES, records: ir.Table = RECORDS, only: ir.Tab
     rows = rows.select(
         customer_id=rows.customer_id,
         order_id=order_key(rows),
-        at=rows.at,
-        day=rows.day.cast("int64"),
-        month=rows.month.cast("int64"),
-        store=rows.store,
-        channel=rows.channel,
+        # A later age for all but sales: the least is a sale's where there is one, and one aggregate finds it.
+        at=rows.at + ibis.ifelse(sale, 0, _LATER),
+        day=rows.day.cast("int64") + ibis.ifelse(sale, 0, _LATER),
+        month=rows.month.cast("int64") + ibis.ifelse(sale, 0, _LATER),
+        store=ibis.ifelse(sale, rows.store, ibis.null("string")),
+        channel=ibis.ifelse(sale, rows.channel, ibis.null("string")),
         amount=ibis.ifelse(rows.home, rows.amount, 0),
         sale=sale,
         refund=rows.kind == "refund",
     )
     folded = rows.group_by("customer_id", "order_id").aggregate(
-        sale_at=min_of(rows.sale, rows.at),
-        sale_day=min_of(rows.sale, rows.day),
-        sale_month=min_of(rows.sale, rows.month),
-        sale_store=min_of(rows.sale, rows.store),
-        sale_channel=min_of(rows.sale, rows.channel),
-        any_at=rows.at.min(),
-        any_day=rows.day.min(),
-        any_month=rows.month.min(),
-        any_store=rows.store.min(),
-        any_channel=rows.channel.min(),
+        at=rows.at.min(),
+        day=rows.day.min(),
+        month=rows.month.min(),
+        store=rows.store.min(),
+        channel=rows.channel.min(),
         gross=sum_of(rows.sale, rows.amount),
         refunded=sum_of(rows.refund, -rows.amount),
         net=rows.amount.sum(),
         lines=count_of(rows.sale),
     )
+    sold = folded.lines > 0
     return folded.select(
-        customer_id=folded.customer_id,
-        order_id=folded.order_id,
-        at=ibis.coalesce(folded.sale_at, folded.any_at),
-        day=ibis.coalesce(folded.sale_day, folded.any_day),
-        month=ibis.coalesce(folded.sale_month, folded.any_month),
-        store=ibis.coalesce(folded.sale_store, folded.any_store),
-        channel=ibis.coalesce(folded.sale_channel, folded.any_channel),
-        gross=folded.gross,
-        refunded=folded.refunded,
-        net=folded.net,
-        lines=folded.lines,
+        **{
+            name: folded[name] - ibis.ifelse(sold, 0, _LATER) if name in ("at", "day", "month") else folded[name]
+            for name in PURCHASES.columns
+        }
     )
 
 
@@ -307,14 +301,18 @@ def seen(
     Counted is what customers do themselves; messages sent to them, tags given and the like (NOT_BY_CUSTOMER) are not.
     """
     kept = records.select("record_id", "customer_id")
-    rows = events.filter(events.record_id.notnull(), events.day <= as_of, events.name.notin(NOT_BY_CUSTOMER))
+    rows = events.filter(events.record_id.notnull(), events.day <= as_of)
     if only is not None:
         kept = kept.semi_join(only, "customer_id")
         rows = rows.semi_join(kept, "record_id")
+    # A condition within the aggregate, not a filter: engines would test the names of all events before the semi-join.
     # Folding by record before the join keeps the join as small as the number of people.
-    last = rows.group_by("record_id").aggregate(last_seen_day=rows.day.max().cast("int64"))
+    last = rows.group_by("record_id").aggregate(
+        last_seen_day=max_of(rows.name.notin(NOT_BY_CUSTOMER), rows.day.cast("int64"))
+    )
     joined = last.inner_join(kept, "record_id")
-    return joined.group_by("customer_id").aggregate(last_seen_day=joined.last_seen_day.max())
+    found = joined.group_by("customer_id").aggregate(last_seen_day=joined.last_seen_day.max())
+    return found.filter(found.last_seen_day.notnull())
 
 
 def visits(table: ir.Table = PURCHASES, *, as_of: int | None = None) -> ir.Table:
