@@ -100,8 +100,7 @@ def advance(subscriber: Subscriber, *, batch: int = BATCH) -> bool:
             )
     except Exception as error:
         log.exception("%s failed on the events after position %s", subscriber.name, cursor.position)
-        _failed(subscriber, cursor, upto, error)
-        return False
+        return _parked(subscriber, cursor, upto, error)
     return upto < last
 
 
@@ -111,8 +110,8 @@ def _held(name: str, position: int) -> bool:
     return rows.filter(name=name, position=position).first() is not None
 
 
-def _failed(subscriber: Subscriber, cursor: Cursor, upto: int, error: Exception) -> None:
-    """Wait, and when it was one event and it had its attempts, park it."""
+def _parked(subscriber: Subscriber, cursor: Cursor, upto: int, error: Exception) -> bool:
+    """When it was one event and it had its attempts, park it and go on (True); otherwise wait (False)."""
     said = f"{type(error).__name__}: {error}"[:2000]
     failures = cursor.failures + 1
     with transaction.atomic():
@@ -128,8 +127,9 @@ def _failed(subscriber: Subscriber, cursor: Cursor, upto: int, error: Exception)
                 },
             )  # fmt: skip
             rows.update(position=upto, failures=0, retry_at=None, error="", moved_at=clock.now())
-        else:
-            rows.update(failures=failures, retry_at=clock.now() + _pause(failures), error=said)
+            return True
+        rows.update(failures=failures, retry_at=clock.now() + _pause(failures), error=said)
+    return False
 
 
 def unpark(subscriber: Subscriber) -> int:
