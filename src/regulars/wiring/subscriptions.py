@@ -7,4 +7,4 @@ database with the cursors: don't change them.
 from regulars.eventlog.dispatch import Subscriber
 from regulars.warehouse import feed
 
-SUBSCRIBERS: tuple[Subscriber, ...] = (Subscriber("warehouse", feed.handle),)
+SUBSCRIBERS: tuple[Subscriber, ...] = (Subscriber("warehouse", feed.handle, own_place=True),)
