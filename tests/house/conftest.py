@@ -95,14 +95,12 @@ def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture
-def new_server(migrated_home: Path, tmp_path: Path) -> Iterator[Callable[[], Server]]:
-    """Makes servers on fresh folders, not started yet; whatever still runs at the end is killed."""
+def _servers(template: Path, folder: Path) -> Iterator[Callable[[], Server]]:
     made: list[Server] = []
 
     def make() -> Server:
-        home = tmp_path / f"home{len(made)}"
-        shutil.copytree(migrated_home, home)
+        home = folder / f"home{len(made)}"
+        shutil.copytree(template, home)
         made.append(Server(home))
         return made[-1]
 
@@ -113,6 +111,13 @@ def new_server(migrated_home: Path, tmp_path: Path) -> Iterator[Callable[[], Ser
 
 
 @pytest.fixture
-def server(new_server: Callable[[], Server]) -> Server:
-    """One that runs."""
-    return new_server().start()
+def new_server(migrated_home: Path, tmp_path: Path) -> Iterator[Callable[[], Server]]:
+    """Makes servers on fresh folders, not started yet, to be stopped and killed; whatever still runs is killed."""
+    yield from _servers(migrated_home, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def server(migrated_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One that runs, shared by the tests of a file: starting takes seconds. Leave it running."""
+    for make in _servers(migrated_home, tmp_path_factory.mktemp("server")):
+        yield make().start()

@@ -20,12 +20,14 @@ def command(port: int, host: str) -> None:
     from django.core.management import call_command
     from django.db import connections
 
-    from regulars import asgi
-    from regulars.eventlog.ingest import door
-    from regulars.wiring import control, loops, receiving
+    from regulars.wiring import control
 
     with control.owning():
         _free(host, port)
+        from regulars import asgi  # what takes a second to import comes after what may refuse
+        from regulars.eventlog.ingest import door
+        from regulars.wiring import loops, receiving
+
         call_command("migrate", verbosity=0, interactive=False)
         with control.listening(_served()):
             inbox = receiving.open_inbox()
