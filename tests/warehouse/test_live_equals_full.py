@@ -93,7 +93,12 @@ def purchases() -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.django_db
-@settings(max_examples=int(os.environ.get("REGULARS_EXAMPLES", 5)), deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(
+    max_examples=int(os.environ.get("REGULARS_EXAMPLES", 5)),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+)
 @given(steps=st.lists(step, min_size=1, max_size=4))
 def test_live_equals_full(place: Path, settings: Any, steps: list[Any]) -> None:
     settings.HOME = place
