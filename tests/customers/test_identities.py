@@ -53,7 +53,7 @@ def test_what_is_no_address_is_refused(value: str) -> None:
     assert usable("email", value) is None
 
 
-@pytest.mark.parametrize("value", ["null", "undefined", " ", "0", "N/A", "无", "[object Object]", "None", "\u200b"])
+@pytest.mark.parametrize("value", ["null", "undefined", "", " ", "0", "N/A", "无", "[object Object]", "None", "\u200b"])
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_what_programs_send_when_they_have_nothing_identifies_nobody(kind: str, value: str) -> None:
     with pytest.raises(Invalid):

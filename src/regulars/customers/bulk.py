@@ -1,6 +1,8 @@
 """Writing thousands of rows at a time, around the ORM where that costs more than the database does."""
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -42,11 +44,18 @@ def _stored(model: type[models.Model], columns: Sequence[str], rows: Collection[
     fields = [model._meta.get_field(name) for name in columns]
     kept = [list(row) for row in rows]
     for place, field in enumerate(fields):
-        if isinstance(field, models.DateTimeField | models.DateField | models.JSONField):
-            assert isinstance(field, models.Field)
+        if isinstance(field, models.DateTimeField):
             for row in kept:
-                row[place] = field.get_db_prep_save(row[place], connection)
+                row[place] = moment(row[place])
+        elif isinstance(field, models.JSONField):
+            for row in kept:
+                row[place] = json.dumps(row[place], ensure_ascii=False)
     return kept
+
+
+def moment(at: datetime | None) -> Any:
+    """As the column holds it: SQLite's text is naive UTC."""
+    return at if at is None or connection.vendor != "sqlite" else str(at.astimezone(UTC).replace(tzinfo=None))
 
 
 def _column(model: type[models.Model], name: str) -> str:

@@ -102,7 +102,8 @@ def _phone(text: str, region: str) -> str | Text:
 @lru_cache(maxsize=200_000)
 def _normalised(kind: str, raw: str, region: str) -> str | Text:
     """Spelled anew until that changes nothing: what is normal has to stay as it is."""
-    value, before = _spelled(kind, raw, region), raw
+    value: str | Text = raw
+    before: str | Text | None = None
     while isinstance(value, str) and value != before:
         value, before = _spelled(kind, value, region), value
     return value

@@ -125,12 +125,9 @@ def written(facts: Facts, fields: Mapping[str, Any], at: int) -> bool:
     changed = False
     for field, value in fields.items():
         present = facts.get(field)
-        if present is None:
-            if value is None or (field not in FIELDS and len(facts) >= MAX_ATTRIBUTES):
-                continue
-        elif at < present[1]:
+        if present is None and field not in FIELDS and len(facts) >= MAX_ATTRIBUTES:
             continue
-        if present != [value, at]:
+        if present is None or (at >= present[1] and present != [value, at]):
             facts[field] = [value, at]
             changed = True
     return changed

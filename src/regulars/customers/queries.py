@@ -379,8 +379,10 @@ def tags_of(customer_ids: Collection[int]) -> dict[int, list[str]]:
 
 def all_tags(*, prefix: str = "", limit: int = 100) -> list[tuple[str, int]]:
     """(name, number of taggings), by name."""
-    rows = Tag.objects.filter(key__startswith=prefix.casefold()).annotate(count=Count("tagging")).order_by("key")
-    return list(rows.values_list("name", "count")[:limit])
+    rows = list(Tag.objects.filter(key__startswith=prefix.casefold()).order_by("key")[:limit])
+    counted = Tagging.objects.filter(tag__in=rows).values_list("tag").annotate(count=Count("id"))
+    counts: dict[int, int] = dict(counted)
+    return [(row.name, counts.get(row.pk, 0)) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from regulars.accounts.actors import SYSTEM
 from regulars.accounts.queries import business
 from regulars.customers import display, memory, profiles
-from regulars.customers.bulk import alone, insert, next_ids, pieces, update
+from regulars.customers.bulk import alone, insert, moment, next_ids, pieces, update
 from regulars.customers.identities import COUNTED, NAMES_A_PERSON, RANK, usable
 from regulars.customers.models import Customer, Generation, Identity, Merge
 from regulars.eventlog.services import NewEvent, append, compose
@@ -62,7 +62,8 @@ class _Identity:
     shared: bool = False
     settled: bool = False
     apart: int | None = None
-    at: datetime | None = None
+    first_seen: datetime | None = None
+    flagged_at: datetime | None = None  # in this batch
     new: bool = False
     changed: bool = False
 
@@ -104,7 +105,7 @@ class _Scene:
             return strongest.apart
         joining = [one for one in claimed if not one.record]
         for one in joining:
-            one.record, one.at = record, at
+            one.record, one.first_seen = record, at
         if joining:
             self._joined(record, joining, at)
         for one in deciding:
@@ -139,7 +140,7 @@ class _Scene:
                         seen.append(other.id)
                         one.changed = True
                     if len(seen) > self.cap and not one.settled:
-                        one.shared, one.at, self.flagged = True, at, True
+                        one.shared, one.flagged_at, self.flagged = True, at, True
 
     def _joined(self, record: int, joining: list[_Identity], at: datetime) -> None:
         kinds = {one.kind for one in joining}
@@ -205,14 +206,14 @@ def _save(scene: _Scene) -> None:
         Identity,
         ("id", "kind", "value", "customer", "first_seen", "seen_with", "shared", "flagged_at", "settled", "apart"),
         [
-            (one.id, one.kind, one.value, one.record, one.at, one.seen_with, one.shared, one.at if one.shared else None,
+            (one.id, one.kind, one.value, one.record, one.first_seen, one.seen_with, one.shared, one.flagged_at,
              False, one.apart)
             for one in fresh
         ],
     )  # fmt: skip
     changed = [one for one in scene.identities.values() if one.changed and not one.new]
     update(Identity, ("seen_with", "apart"), [(one.seen_with, one.apart, one.id) for one in changed])
-    newly = [(True, one.at, one.id) for one in changed if one.shared and one.at]
+    newly = [(True, one.flagged_at, one.id) for one in changed if one.flagged_at]
     update(Identity, ("shared", "flagged_at"), newly)
     update(Customer, ("identified_at",), [(at, record) for record, (_, at) in scene.identified.items()])
     merge_ids = list(next_ids(Merge, len(scene.merges))) if scene.merges else []
@@ -320,11 +321,7 @@ def resolve(claims: Sequence[Claim]) -> list[int | None]:
 
 
 def _see(noticed: dict[int, datetime]) -> None:
-    rows = []
-    moment = Customer._meta.get_field("last_seen_at")
-    for record, until in noticed.items():
-        hour = until - _HOUR
-        rows.append((hour, record, moment.get_db_prep_save(hour, connection)))
+    rows = [(until - _HOUR, record, moment(until - _HOUR)) for record, until in noticed.items()]
     update(Customer, ("last_seen_at",), rows, also="AND (last_seen_at IS NULL OR last_seen_at < %s)")
 
 

@@ -1,0 +1,109 @@
+"""Consent per channel and purpose with its history; tags, one or many; notes."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from regulars.accounts.queries import audit
+from regulars.customers import queries
+from regulars.customers.services import (
+    Claim,
+    add_note,
+    delete_note,
+    give_consent,
+    resolve,
+    restore_note,
+    tag,
+    undo_consent,
+    untag,
+    withdraw_consent,
+)
+from regulars.eventlog.queries import recent
+from regulars.kernel import clock
+from regulars.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from tests.customers.conftest import MONDAY
+
+Comes = Callable[..., int]
+
+
+def test_consent_is_given_withdrawn_and_undone_back_to_unknown(comes: Comes, actors: dict[str, Any]) -> None:
+    id, by = comes("user_id=u1"), actors["store"]
+    assert queries.consent_states(id) == {}
+    given = give_consent(customer_id=id, channel="sms", purpose="marketing", by=by, source="till")
+    assert queries.consent_states(id)["sms", "marketing"].given
+    assert give_consent(customer_id=id, channel="sms", purpose="marketing", by=by) is None
+    gone = withdraw_consent(customer_id=id, channel="sms", purpose="marketing", by=by)
+    assert not queries.consent_states(id)["sms", "marketing"].given
+    assert gone is not None and given is not None
+    undo_consent(entry_id=gone, by=by)
+    assert queries.consent_states(id)["sms", "marketing"].given
+    undo_consent(entry_id=given, by=by)
+    assert queries.consent_states(id) == {}
+    assert [(row.given, row.undone, row.source) for row in queries.consent_history(id)] == [
+        (False, True, ""), (True, True, "till"),
+    ]  # fmt: skip
+    assert [row.name for row in recent()][:5] == [
+        "Consent Undone", "Consent Undone", "Consent Withdrawn", "Consent Given", "Customer Identified",
+    ]  # fmt: skip
+    with pytest.raises(Conflict):
+        undo_consent(entry_id=given, by=by)
+    with pytest.raises(NotFound):
+        undo_consent(entry_id=0, by=by)
+
+
+def test_an_older_entry_that_comes_late_doesnt_beat_a_newer_one(comes: Comes, actors: dict[str, Any]) -> None:
+    id, by, now = comes("user_id=u1"), actors["agent"], clock.now()
+    withdraw_consent(customer_id=id, channel="email", purpose="marketing", by=by, at=now - timedelta(days=1))
+    give_consent(customer_id=id, channel="email", purpose="marketing", by=by, at=now - timedelta(days=2))
+    assert not queries.consent_states(id)["email", "marketing"].given
+
+
+def test_channels_and_purposes_are_checked(comes: Comes, actors: dict[str, Any]) -> None:
+    for channel, purpose in (("fax", "marketing"), ("sms", "fun")):
+        with pytest.raises(Invalid):
+            give_consent(customer_id=comes("user_id=u1"), channel=channel, purpose=purpose, by=actors["agent"])
+    with pytest.raises(Forbidden):
+        give_consent(customer_id=comes("user_id=u1"), channel="sms", purpose="service", by=actors["analyst"])
+
+
+def test_many_are_tagged_in_a_few_statements_and_untagged_again(db: None, actors: dict[str, Any]) -> None:
+    by = actors["marketer"]
+    ids = [id for id in resolve([Claim((("user_id", f"u{n}"),), {}, MONDAY) for n in range(1500)]) if id]
+    assert tag(customer_ids=ids[:2], name="VIP", by=by) == ids[:2]
+    with CaptureQueriesContext(connection) as queries_made:
+        done = tag(customer_ids=ids, name=" ｖｉｐ ", by=by)
+    assert done == ids[2:]
+    assert len(queries_made) < 40
+    assert queries.tags_of(ids[:3]) == {id: ["VIP"] for id in ids[:3]}
+    assert queries.all_tags() == [("VIP", 1500)]
+    assert [card.id for card in queries.page(tag="vip", limit=2)] == [ids[-1], ids[-2]]
+    assert untag(customer_ids=done, name="VIP", by=by) == done
+    assert [row.name for row in queries.tags(ids[0])] == ["VIP"]
+    assert untag(customer_ids=done, name="nobody has it", by=by) == []
+    event = recent()[0]
+    assert (event.name, event.properties) == ("Tag Removed", {"tag": "VIP"})
+    assert [(row.action, row.details) for row in audit()][:1] == [("Tag Removed", {"tag": "VIP", "count": 1498})]
+    with pytest.raises(Invalid):
+        tag(customer_ids=ids, name=" ", by=by)
+    with pytest.raises(Forbidden):
+        tag(customer_ids=ids, name="x", by=actors["analyst"])
+
+
+def test_notes_are_written_deleted_and_brought_back(comes: Comes, actors: dict[str, Any]) -> None:
+    id, by = comes("user_id=u1"), actors["store"]
+    first = add_note(customer_id=id, text=" Likes oolong ", by=by)
+    second = add_note(customer_id=id, text="Allergic to nuts", by=by)
+    assert [row.text for row in queries.notes(id)] == ["Allergic to nuts", "Likes oolong"]
+    assert [row.text for row in queries.notes(id, before=second)] == ["Likes oolong"]
+    delete_note(note_id=first, by=by)
+    assert [row.id for row in queries.notes(id)] == [second]
+    restore_note(note_id=first, by=by)
+    assert len(queries.notes(id)) == 2
+    with pytest.raises(Invalid):
+        add_note(customer_id=id, text=" ", by=by)
+    with pytest.raises(NotFound):
+        delete_note(note_id=0, by=by)

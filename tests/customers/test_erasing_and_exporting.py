@@ -1,0 +1,115 @@
+"""A person erased: nothing names them any more, anywhere; the figures stay. A person's data, exported."""
+
+import json
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.apps import apps
+
+from regulars.customers import queries
+from regulars.customers.scrubbing import scrubbed
+from regulars.customers.services import (
+    add_note,
+    erase,
+    export_person,
+    give_consent,
+    merge,
+    tag,
+    update_profile,
+)
+from regulars.eventlog.queries import timeline
+from regulars.eventlog.services import NewEvent, append
+from regulars.kernel.errors import Conflict, Forbidden
+from tests.customers.conftest import MONDAY
+
+Comes = Callable[..., int]
+
+
+def _order(record: int, id: str, **more: Any) -> None:
+    properties = {"order_id": "A1", "total": 12.5, "products": [{"name": "Oolong", "quantity": 1}], **more}
+    context = {"ip": "1.2.3.4", "page": {"url": "https://shop/?email=li@example.com"}}
+    append([NewEvent(id, "Order Completed", record, MONDAY, MONDAY, properties, context, "demo")])
+
+
+def _everything() -> str:
+    """Every value of every table of customers and the log, as one text."""
+    parts = []
+    for label in ("customers", "eventlog", "accounts"):
+        for model in apps.get_app_config(label).get_models():
+            parts += [json.dumps(row, default=str, ensure_ascii=False) for row in model._default_manager.values()]
+    return "\n".join(parts).lower()
+
+
+def test_nothing_of_an_erased_person_can_be_found_and_orders_stay(comes: Comes, actors: dict[str, Any]) -> None:
+    by = actors["manager"]
+    visitor = comes("anonymous_id=browser-77")
+    person = comes(
+        "user_id=user-4711 anonymous_id=browser-77", 1,
+        name="欧阳小明", email="Li@example.com", phone="13812345678", birthday="1990-05-31", diet="vegan",
+    )  # fmt: skip
+    other = comes("user_id=user-4712", 1, name="Somebody else")
+    merge(source=other, target=person, by=by, keep_from_source=["name"])
+    _order(
+        person, "m1", customer={"name": "欧阳小明"}, comment="Ring twice", gift_for="请送给欧阳小明", sms_to=13812345678
+    )
+    _order(visitor, "m2", note="x")
+    add_note(customer_id=person, text="Met at the fair", by=by)
+    tag(customer_ids=[person], name="VIP", by=by)
+    update_profile(customer_id=person, fields={"city": "Hangzhou"}, by=by)
+    give_consent(customer_id=person, channel="sms", purpose="marketing", by=by, source="fair in May")
+    before = _everything()
+    secrets = ["欧阳", "li@example", "13812345678", "user-4711", "browser-77", "1990-05-31", "vegan", "met at the fair",
+               "hangzhou", "somebody else", "ring twice", "1.2.3.4", "fair in may"]  # fmt: skip
+    assert all(secret in before for secret in secrets)
+    assert erase(customer_id=visitor, by=by) == 3
+    after = _everything()
+    assert [secret for secret in secrets if secret in after] == []
+    orders = timeline(queries.members(person), names=["Order Completed"])
+    assert [row.properties for row in orders] == [
+        {"order_id": "A1", "total": 12.5, "products": [{"name": "Oolong", "quantity": 1}]}
+    ] * 2
+    profile = queries.get(person)
+    assert profile.erased_at is not None and profile.card.title.en == f"Erased customer {person}"
+    assert timeline([person], limit=1)[0].name == "Customer Erased"
+    assert queries.find("13812345678") == []
+    assert comes("user_id=user-4711", 9) not in {person, visitor, other}
+    with pytest.raises(Conflict, match="erased"):
+        update_profile(customer_id=person, fields={"name": "x"}, by=by)
+
+
+def test_only_those_who_may_can_erase_and_export(comes: Comes, actors: dict[str, Any]) -> None:
+    id = comes("user_id=u1")
+    for role in ("marketer", "agent", "store", "analyst"):
+        with pytest.raises(Forbidden):
+            erase(customer_id=id, by=actors[role])
+    with pytest.raises(Forbidden):
+        export_person(customer_id=id, by=actors["agent"])
+
+
+def test_products_keep_their_names_and_codes_and_people_dont() -> None:
+    properties = {
+        "products": [{"name": "Oolong", "price": 3, "note": "for Li"}], "receiver": "Li", "store": "hz-1",
+        "tags": ["li@example.com", "x"], "first_name": "Li", "count": 3, "nested": {"phone": "1", "score": 9},
+    }  # fmt: skip
+    assert scrubbed(properties, {"li@example.com"}) == {
+        "products": [{"name": "Oolong", "price": 3}], "store": "hz-1", "tags": ["x"], "count": 3, "nested": {"score": 9},
+    }  # fmt: skip
+
+
+def test_a_person_gets_everything_in_readable_files(comes: Comes, actors: dict[str, Any]) -> None:
+    by = actors["manager"]
+    person = comes("user_id=u1", name="王伟", email="w@example.com", plan="gold")
+    _order(person, "m1")
+    add_note(customer_id=person, text="喜欢乌龙茶", by=by)
+    give_consent(customer_id=person, channel="sms", purpose="marketing", by=by)
+    with zipfile.ZipFile(BytesIO(export_person(customer_id=person, by=by))) as bundle:
+        assert bundle.namelist() == ["README.txt", "profile.json", "events.json"]
+        profile = json.loads(bundle.read("profile.json"))
+        events = json.loads(bundle.read("events.json"))
+    assert profile["profile"]["姓名"] == "王伟"
+    assert [row["value"] for row in profile["identities"]] == ["u1", "w@example.com"]
+    assert (profile["attributes"], profile["notes"][0]["text"]) == ({"plan": "gold"}, "喜欢乌龙茶")
+    assert {row["event"] for row in events} == {"Consent Given", "Order Completed", "Customer Identified"}

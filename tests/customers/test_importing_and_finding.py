@@ -1,0 +1,106 @@
+"""Customers from files, and finding them by whatever is known."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from regulars.customers import queries
+from regulars.customers.bulk import insert
+from regulars.customers.models import Customer
+from regulars.customers.services import CustomerRow, import_customers, merge
+from regulars.eventlog.queries import recent
+from regulars.kernel.errors import Forbidden
+from tests.customers.conftest import MONDAY
+
+Comes = Callable[..., int]
+
+
+def test_rows_make_or_find_customers_and_say_what_is_wrong(comes: Comes, actors: dict[str, Any]) -> None:
+    by = actors["marketer"]
+    there = comes("phone=13812345678", name="Old")
+    since = datetime(2020, 3, 1, tzinfo=UTC)
+    rows = [
+        CustomerRow((("phone", "138 1234 5678"),), {"name": "New", "gender": "?"}, ("VIP",), at=MONDAY, since=since),
+        CustomerRow(
+            (("email", "li@example.com"), ("phone", "12")), {"name": "Li"},
+            consents=(("sms", "marketing", True), ("fax", "marketing", True)),
+        ),
+        CustomerRow((), {"name": "Nobody"}),
+        CustomerRow((("email", "LI@example.com"),), {"city": "Hangzhou"}, ("VIP", "tea")),
+    ]  # fmt: skip
+    outcomes = import_customers(rows, by=by)
+    assert [outcome.new for outcome in outcomes] == [False, True, False, False]
+    assert [[problem.field for problem in outcome.problems] for outcome in outcomes] == [
+        ["gender"], ["phone", "channel"], [None], [],
+    ]  # fmt: skip
+    assert outcomes[0].customer_id == there and outcomes[2].customer_id is None
+    li = outcomes[1].customer_id
+    assert li is not None and outcomes[3].customer_id == li
+    assert queries.get(there).fields["name"] == "New"
+    assert queries.get(there).created_at == since
+    assert queries.get(li).fields["city"] == "Hangzhou"
+    assert queries.tags_of([there, li]) == {there: ["VIP"], li: ["tea", "VIP"]}
+    assert queries.consent_states(li)["sms", "marketing"].given
+    count = len(recent(limit=500))
+    again = import_customers(rows, by=by)
+    assert [outcome.new for outcome in again] == [False] * 4
+    assert len(recent(limit=500)) == count
+    with pytest.raises(Forbidden):
+        import_customers(rows, by=actors["agent"])
+
+
+def test_a_customer_is_found_by_any_identity_number_and_name(comes: Comes, actors: dict[str, Any]) -> None:
+    one = comes("user_id=U-1 phone=13812345678 email=li@example.com member_card=VIP-1", name="李小龙")
+    two = comes("user_id=U-2", name="Bruce Lee")
+    for text in (
+        "U-1",
+        "138 1234 5678",
+        "+8613812345678",
+        "LI@example.com",
+        "vip1",
+        str(one),
+        f"#{one}",
+        "李",
+        "李小龙",
+    ):
+        assert [card.id for card in queries.find(text)] == [one], text
+    assert [card.id for card in queries.find("bruce")] == [two]
+    assert queries.find("nobody") == [] and queries.find(" ") == []
+    merge(source=one, target=two, by=actors["agent"])
+    assert [card.id for card in queries.find("138 1234 5678")] == [two]
+    assert [card.id for card in queries.find("李小龙")] == [two]
+
+
+def test_finding_uses_indexes(db: None) -> None:
+    insert(
+        Customer,
+        ("id", "root_id", "created_at", "facts", "custom", "name", "name_key", "gender", "city", "language", "known"),
+        [(n, n, MONDAY, {}, {}, f"N{n}", f"n{n}", "", "", "", False) for n in range(1, 50_001)],
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    began = time.perf_counter()
+    assert [card.id for card in queries.find("n41234")] == [41234]
+    assert time.perf_counter() - began < 0.5
+    assert [card.id for card in queries.find("49999")] == [49999]
+    plan = queries._named("n41").explain()
+    assert "customers_customer_name_key" in plan
+
+
+def test_cards_come_in_pages_for_many_and_for_merged_records(comes: Comes, actors: dict[str, Any]) -> None:
+    a, b = comes("user_id=a", name="A"), comes("phone=13812345678")
+    visitor = comes("anonymous_id=x")
+    merge(source=a, target=b, by=actors["agent"])
+    cards = queries.by_ids([a, b, visitor, 10**9])
+    assert {id: card.id for id, card in cards.items()} == {a: b, b: b, visitor: visitor}
+    assert cards[a].identities == ("138****5678", "***a")
+    assert (cards[visitor].title.en, cards[visitor].title.zh) == (f"Visitor {visitor}", f"访客 {visitor}")
+    assert [card.id for card in queries.page()] == [visitor, b]
+    assert [card.id for card in queries.page(before=visitor)] == [b]
+    assert [card.id for card in queries.page(known=False)] == [visitor]
+    assert sorted((row.id, row.customer_id, row.known) for row in queries.records([a])) == [(a, b, True), (b, b, True)]
+    assert [row.id for row in queries.records_after(a)] == [b, visitor]

@@ -1,0 +1,110 @@
+"""Profile fields by hand: traced, undoable, checked; customers and identities added by hand."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+
+from regulars.customers import queries
+from regulars.customers.services import (
+    add_customer,
+    add_identity,
+    save_store,
+    undo_profile_change,
+    update_profile,
+)
+from regulars.eventlog.queries import recent
+from regulars.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+
+Comes = Callable[..., int]
+
+
+def test_a_change_is_traced_and_can_be_undone(comes: Comes, actors: dict[str, Any]) -> None:
+    by = actors["agent"]
+    record = comes("user_id=u1", name="Wang", plan="gold")
+    before = queries.get(record)
+    change = update_profile(
+        customer_id=record, fields={"name": "王伟", "birthday": "1990-05-31", "plan": None, "vip": True}, by=by
+    )
+    after = queries.get(record)
+    assert (after.fields["name"], after.fields["birthday"]) == ("王伟", date(1990, 5, 31))
+    assert after.custom == {"vip": True}
+    event = recent()[0]
+    assert (event.name, event.properties) == ("Profile Updated", {"fields": ["birthday", "name", "plan", "vip"]})
+    (row,) = queries.profile_changes(record)
+    assert row.fields["name"] == ("Wang", "王伟") and row.by == by.ref
+    assert change is not None
+    undo_profile_change(change_id=change, by=by)
+    assert queries.get(record) == before
+    assert queries.profile_changes(record)[0].undone
+    with pytest.raises(Conflict, match="undone"):
+        undo_profile_change(change_id=change, by=by)
+
+
+def test_undoing_is_refused_when_it_was_changed_again(comes: Comes, actors: dict[str, Any]) -> None:
+    record = comes("user_id=u1")
+    first = update_profile(customer_id=record, fields={"name": "A"}, by=actors["agent"])
+    update_profile(customer_id=record, fields={"name": "B"}, by=actors["agent"])
+    assert first is not None
+    with pytest.raises(Conflict, match="changed_since"):
+        undo_profile_change(change_id=first, by=actors["agent"])
+    assert queries.get(record).fields["name"] == "B"
+
+
+def test_what_a_person_writes_beats_an_event_from_a_clock_that_goes_ahead(comes: Comes, actors: dict[str, Any]) -> None:
+    record = comes("user_id=u1", 10**7, name="From the future")
+    update_profile(customer_id=record, fields={"name": "Wang"}, by=actors["agent"])
+    assert queries.get(record).fields["name"] == "Wang"
+
+
+def test_saying_what_stands_already_changes_nothing(comes: Comes, actors: dict[str, Any]) -> None:
+    record = comes("user_id=u1", name="Wang")
+    assert update_profile(customer_id=record, fields={"name": " Wang ", "city": ""}, by=actors["agent"]) is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("birthday", "31.5."), ("birthday", "1800-01-01"), ("gender", "x"), ("name", "x" * 201), ("", "x")],
+)
+def test_a_value_that_cant_be_is_refused_at_its_field(
+    comes: Comes, actors: dict[str, Any], field: str, value: str
+) -> None:
+    with pytest.raises(Invalid) as problem:
+        update_profile(customer_id=comes("user_id=u1"), fields={field: value}, by=actors["agent"])
+    assert problem.value.field == field
+
+
+def test_identities_are_added_to_one_customer_only(comes: Comes, actors: dict[str, Any]) -> None:
+    by = actors["agent"]
+    one, other = comes("anonymous_id=a1"), comes("user_id=u2 email=li@example.com")
+    add_identity(customer_id=one, kind="phone", value="138 1234 5678", by=by)
+    add_identity(customer_id=one, kind="phone", value="13812345678", by=by)
+    assert queries.get(one).known
+    assert [row.masked for row in queries.identities(one)] == ["138****5678", "***1"]
+    with pytest.raises(Conflict, match="identity_taken"):
+        add_identity(customer_id=one, kind="email", value="LI@example.com", by=by)
+    with pytest.raises(Conflict, match="user_id"):
+        add_identity(customer_id=other, kind="user_id", value="u3", by=by)
+    with pytest.raises(Invalid):
+        add_identity(customer_id=one, kind="email", value="li@", by=by)
+
+
+def test_a_customer_is_added_by_hand_once(comes: Comes, actors: dict[str, Any]) -> None:
+    by = actors["agent"]
+    id = add_customer(identities=[("phone", "13812345678")], fields={"name": "Li", "home_store": "hz-1"}, by=by)
+    save_store(code="hz-1", name="West Lake", by=actors["admin"])
+    assert queries.get(id).card.home_store == "West Lake"
+    assert queries.stores() == [("hz-1", "West Lake")]
+    with pytest.raises(Conflict):
+        add_customer(identities=[("phone", "+86 13812345678")], fields={}, by=by)
+    with pytest.raises(Invalid):
+        add_customer(identities=[], fields={"name": "Li"}, by=by)
+    with pytest.raises(NotFound):
+        update_profile(customer_id=10**9, fields={"name": "x"}, by=by)
+
+
+def test_store_staff_and_analysts_may_not_change_profiles(comes: Comes, actors: dict[str, Any]) -> None:
+    for role in ("store", "analyst"):
+        with pytest.raises(Forbidden):
+            update_profile(customer_id=comes("user_id=u1"), fields={"name": "x"}, by=actors[role])
