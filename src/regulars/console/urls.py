@@ -11,5 +11,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("staff", include("regulars.console.staff.urls")),
     path("audit", include("regulars.console.audit.urls")),
     path("insights/", include("regulars.console.insights.urls")),
-    # events
+    path("events", include("regulars.console.events.urls")),
 ]

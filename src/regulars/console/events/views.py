@@ -77,7 +77,7 @@ def event(request: HttpRequest, message_id: str) -> HttpResponse:
 def catalogue(request: HttpRequest) -> HttpResponse:
     """Every event that the system knows, generated from the code."""
     groups = [
-        (text, [entry for entry in catalog.CATALOG.values() if entry.group == key])
+        (text, [(entry, list(entry.payload.model_fields)) for entry in catalog.CATALOG.values() if entry.group == key])
         for key, text in catalog.GROUPS.items()
     ]
     return render(request, "console/events/catalogue.html", {"groups": [(t, e) for t, e in groups if e]})

@@ -1,0 +1,96 @@
+"""Live events, quarantine with repair and replay, the catalogue, and the subscribers of the log."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from regulars.catalog import Fault
+from regulars.eventlog import queries
+from regulars.eventlog.quarantine import BadEvent, put
+from regulars.kernel import clock
+from regulars.kernel.languages import Text
+from regulars.warehouse import engine
+from tests.console.world import build
+
+
+@pytest.fixture
+def admin(home: Path, people: dict[str, Any]) -> Iterator[Client]:
+    client = Client(headers={"Accept-Language": "en"})
+    client.force_login(people["admin"])
+    yield client
+    engine.close()
+
+
+def aside(**payload: Any) -> int:
+    """An order whose total is no number, in quarantine; its id."""
+    body = {"type": "track", "event": "Order Completed", "userId": "u1", "messageId": "bad-1"} | payload
+    fault = Fault("wrong_type", "total", Text("total should be a number.", "total 应为数字。"))
+    put([BadEvent(body, fault, "track:1", clock.now())])
+    return queries.quarantined()[0].id
+
+
+def test_what_arrived_is_listed_newest_first_and_looked_into(admin: Client) -> None:
+    build()
+    said = admin.get("/events").content.decode()
+    assert said.index("Complaint Filed") < said.index("Order Completed")
+    inside = admin.get("/events/m0").content.decode()
+    assert "王芳" in inside and "curl " in inside and "&quot;order_id&quot;: &quot;A0&quot;" in inside
+
+
+def test_only_what_came_since_is_sent_to_a_page_that_waits(admin: Client) -> None:
+    build()
+    newest = queries.recent(limit=2)
+    said = admin.get(f"/events?since={newest[1].id}", headers={"HX-Request": "true"}).content.decode()
+    assert said.count("<tr data-href") == 1 and "<html" not in said
+
+
+def test_a_bad_event_is_repaired_and_taken(admin: Client) -> None:
+    id = aside(properties={"order_id": "A1", "total": "twelve"})
+    assert "total should be a number." in admin.get("/events/quarantine").content.decode()
+    broken = admin.post(f"/events/quarantine/one/{id}", {"payload": '{"type": "track",'})
+    assert broken.status_code == 422
+    assert (
+        "look at line 1" in broken.content.decode()
+        and "{&quot;type&quot;: &quot;track&quot;," in broken.content.decode()
+    )
+    still = queries.quarantined_event(id).payload
+    answer = admin.post(f"/events/quarantine/one/{id}", {"payload": json.dumps(still)})
+    assert answer.status_code == 422
+    good = still | {"properties": {"order_id": "A1", "total": 12}}
+    assert admin.post(f"/events/quarantine/one/{id}", {"payload": json.dumps(good)}).status_code == 302
+    assert queries.by_message_id("bad-1").properties["total"] == 12
+    assert queries.quarantined() == []
+
+
+def test_discarding_can_be_undone(admin: Client) -> None:
+    id = aside(properties={"total": "x"})
+    admin.post("/events/quarantine/discard", {"id": [id]})
+    assert queries.quarantined() == []
+    admin.post("/events/quarantine/restore", {"ids": str(id)})
+    assert [row.id for row in queries.quarantined()] == [id]
+
+
+def test_a_whole_reason_is_sent_in_again_at_once(admin: Client) -> None:
+    aside(properties={"order_id": "A1", "total": 5})
+    group = queries.quarantine_groups()[0]
+    admin.post("/events/quarantine/replay", {"code": group.code, "field": group.field, "name": group.name})
+    assert queries.quarantined() == []
+    assert queries.by_message_id("bad-1").properties["order_id"] == "A1"
+
+
+def test_the_catalogue_and_the_subscribers_are_shown(admin: Client) -> None:
+    assert "Order Completed" in admin.get("/events/catalogue").content.decode()
+    assert admin.get("/events/subscribers").status_code == 200
+
+
+def test_an_analyst_watches_but_repairs_nothing(admin: Client, people: dict[str, Any]) -> None:
+    id = aside(properties={"total": "x"})
+    admin.force_login(people["analyst"])
+    assert admin.get("/events").status_code == 200
+    assert admin.get("/events/quarantine").status_code == 403
+    assert admin.post("/events/quarantine/discard", {"id": [id]}).status_code == 403
+    assert len(queries.quarantined()) == 1
