@@ -87,7 +87,7 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 def quarantine(request: HttpRequest) -> HttpResponse:
     """Events that couldn't be taken, by reason; within one reason the events themselves."""
     state = "discarded" if request.GET.get("state") == "discarded" else "open"
-    given = {key: request.GET[key] for key in ("code", "field", "name") if key in request.GET}
+    given: dict[str, Any] = {key: request.GET[key] for key in ("code", "field", "name") if key in request.GET}
     rows = queries.quarantined(state=state, before=number(request.GET.get("after")), **given) if given else []
     filled = {
         "state": state,
@@ -104,7 +104,7 @@ def _ids(request: HttpRequest) -> list[int]:
     chosen = [int(text) for text in request.POST.getlist("id") if text.isdigit()]
     if chosen or "code" not in request.POST:
         return chosen
-    key = {name: request.POST.get(name, "") for name in ("code", "field", "name")}
+    key: dict[str, Any] = {name: request.POST.get(name, "") for name in ("code", "field", "name")}
     return [row.id for row in queries.quarantined(limit=aside.BATCH, **key)]
 
 

@@ -33,7 +33,7 @@ REASONS: dict[queries.risk.Reason, Text] = {
 }
 
 
-def people(**filters: object) -> str:
+def people(**filters: str | int) -> str:
     """The address of the list of the customers with these filters."""
     return f"/customers?{urlencode(filters)}"
 
@@ -241,7 +241,7 @@ def risk(request: HttpRequest) -> HttpResponse:
     moment = queries.snapshot()
     wanted = request.GET.get("reason", "")
     reason = wanted if wanted in REASONS else None
-    found = queries.risk.at_risk(moment, reason=reason, after=request.GET.get("after") or None, limit=50)  # type: ignore[arg-type]
+    found = queries.risk.at_risk(moment, reason=reason, after=request.GET.get("after") or None, limit=50)
     cards = by_ids([row.customer_id for row in found.rows])
     totals = queries.risk.totals(moment)
     counts = {"silent": totals.silent, "spend": totals.spend, "overdue": totals.overdue}
