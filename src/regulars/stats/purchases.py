@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from scipy.special import betainc, digamma, expit, gammaln
 
@@ -285,22 +285,31 @@ def fit_bgnbd(
     people = float(weights.sum())
     age = float(weights @ T) / people
     unit = np.array([0.0, np.log(age), 0.0, 0.0])
-    rows = Rows.of(x, t_x, T, weights)
 
-    def cost(point: Floats) -> tuple[float, Floats]:
-        value, slope = log_likelihood(point + unit, rows)
-        return -value / people, -slope / people
+    def costs(rows: Rows) -> tuple[Cost, Cost]:
+        """Minus the log-likelihood per person, with leaving and without."""
+        many = float(rows.counts.sum())
 
-    def cost_staying(point: Floats) -> tuple[float, Floats]:
-        value, slope = log_likelihood_staying(point + unit[:2], rows)
-        return -value / people, -slope / people
+        def full(point: Floats) -> tuple[float, Floats]:
+            value, slope = log_likelihood(point + unit, rows)
+            return -value / many, -slope / many
+
+        def staying(point: Floats) -> tuple[float, Floats]:
+            value, slope = log_likelihood_staying(point + unit[:2], rows)
+            return -value / many, -slope / many
+
+        return full, staying
 
     limits = [(-REACH, REACH)] * 4
     rate = float(weights @ x) / people  # purchases per mean age
     starts = [(-0.7, -0.7 - np.log(rate), 0.0, 0.9), (0.5, 0.5 - np.log(rate), -2.0, 1.0)]
-    fits = [least(cost, start, limits) for start in starts]
-    value, point = min(fits, key=lambda f: f[0])
-    value0, point0 = least(cost_staying, (starts[0][0], starts[0][1]), limits[:2])
+    few = sampled(weights)
+    first, first_staying = costs(Rows.of(x[few], t_x[few], T[few], weights[few]))
+    _, begin = min((least(first, start, limits) for start in starts), key=lambda f: f[0])
+    _, begin_staying = least(first_staying, starts[0][:2], limits[:2])
+    cost, cost_staying = costs(Rows.of(x, t_x, T, weights))
+    value, point = least(cost, begin, limits)
+    value0, point0 = least(cost_staying, begin_staying, limits[:2])
     if (value0 - value) * people < 2 or point[2] <= -REACH + 0.1 or point[2] - point[3] < -8.5:
         # Two more parameters have to gain over two units of log-likelihood (Akaike), else nobody was seen to leave.
         covariance = np.full((4, 4), np.nan)
@@ -322,37 +331,74 @@ def fit_bgnbd(
     return BgNbd(r, alpha, a, b, -value * people, rows_of(covariance), boundary)
 
 
-def least(cost: Cost, start: Sequence[float], limits: Sequence[tuple[float, float]]) -> tuple[float, Floats]:
-    """Minimise a cost that gives its gradient along by L-BFGS-B within the limits, begun again where it stopped:
-    (value, point)."""
+def least(cost: Cost, start: Sequence[float] | Floats, limits: Sequence[tuple[float, float]]) -> tuple[float, Floats]:
+    """Minimise a cost that gives its gradient along, within the limits: (value, point).
+
+    Newton's steps where the start is good enough for them, L-BFGS-B otherwise, then Newton's again for the last digits.
+    """
     point = np.clip(np.asarray(start, dtype=np.float64), *np.array(limits).T)
-    value = np.inf
-    for _ in range(2):
+    point, near = _newton(cost, point, limits)
+    if not near:
         found = minimize(
             cost,
             point,
             jac=True,
             method="L-BFGS-B",
             bounds=limits,
-            options={"maxiter": 1000, "ftol": 1e-15, "gtol": 1e-9, "maxcor": 20},
+            options={"maxiter": 1000, "ftol": 1e-14, "gtol": 1e-7, "maxcor": 20},
         )
-        point, value = np.asarray(found.x, dtype=np.float64), float(found.fun)
-    return value, point
+        point, _ = _newton(cost, np.asarray(found.x, dtype=np.float64), limits)
+    return cost(point)[0], point
+
+
+def _newton(cost: Cost, point: Floats, limits: Sequence[tuple[float, float]]) -> tuple[Floats, bool]:
+    """Up to six of Newton's steps, as long as they stay within the limits and go down: (point, whether it is least)."""
+    low, high = np.array(limits).T
+    value, slope = cost(point)
+    for _ in range(6):
+        if np.abs(slope).max() < 1e-10:
+            return point, True
+        # One-sided differences will do to find the way; the slope says where it ends.
+        rows = [(cost(point + move)[1] - slope) / 1e-5 for move in np.eye(point.size) * 1e-5]
+        curvature = (np.array(rows) + np.array(rows).T) / 2
+        if float(np.linalg.eigvalsh(curvature)[0]) <= 1e-9:
+            break
+        step = np.linalg.solve(curvature, slope)
+        target = point - step
+        if np.abs(step).max() > 1 or (target <= low).any() or (target >= high).any():
+            break
+        new, slope_there = cost(target)
+        if new > value + 1e-12 * (1 + abs(value)):
+            break
+        point, value, slope = target, new, slope_there
+        if np.abs(step).max() < 1e-7:
+            return point, True
+    return point, False
+
+
+def curvature_of(cost: Cost, point: Floats) -> Floats:
+    """Second derivatives of the cost, by differences of its gradient."""
+    step = 1e-4
+    rows = [(cost(point + move)[1] - cost(point - move)[1]) / (2 * step) for move in np.eye(point.size) * step]
+    found = np.array(rows)
+    return (found + found.T) / 2
+
+
+SAMPLE = 5_000
+"""Distinct rows that the search begins with; what it finds there is where the search over all rows starts."""
+
+
+def sampled(counts: Floats) -> NDArray[np.bool_]:
+    """Which rows to begin with: evenly spread ones."""
+    return np.arange(counts.size) % max(1, counts.size // SAMPLE) == 0
 
 
 def covariance_of(cost: Cost, point: Floats, estimate: Floats, people: float) -> tuple[Floats, bool]:
-    """Covariance in natural units by the observed information (gradients at small steps of the logarithms, `cost`
-    being per person), and whether the data leave some direction open."""
-    step = 1e-4
-    size = point.size
-    information = np.empty((size, size))
-    for i in range(size):
-        move = np.zeros(size)
-        move[i] = step
-        information[i] = (cost(point + move)[1] - cost(point - move)[1]) / (2 * step) * people
-    information = (information + information.T) / 2
+    """Covariance in natural units by the observed information (`cost` is per person, in logarithms), and whether the
+    data leave some direction open."""
+    information = curvature_of(cost, point) * people
     if float(np.linalg.eigvalsh(information)[0]) < 1e-3:
-        return np.full((size, size), np.nan), True
+        return np.full((point.size, point.size), np.nan), True
     in_logs = np.linalg.inv(information)
     # A standard error of a logarithm above 1.5 means a factor of twenty either way.
     return in_logs * np.outer(estimate, estimate), bool(np.sqrt(np.diag(in_logs)).max() > 1.5)

@@ -8,12 +8,24 @@ is x orders of mean value m > 0, any unit of money. For customers with x = 0, m 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaincinv, digamma, gammaln
 
 from regulars.kernel.languages import Text
 from regulars.stats.grouping import Floats, Ints, columns, counted, distinct
-from regulars.stats.purchases import NEEDED, TOO_FEW, BgNbd, Matrix, TooFew, covariance_of, histories, least, rows_of
+from regulars.stats.purchases import (
+    NEEDED,
+    TOO_FEW,
+    BgNbd,
+    Cost,
+    Matrix,
+    TooFew,
+    covariance_of,
+    histories,
+    least,
+    rows_of,
+    sampled,
+)
 
 HEAVY_TAIL = Text(
     en="A few customers' orders are so far above the rest that the average of the population isn't well defined; "
@@ -118,16 +130,23 @@ def fit_gamma_gamma(mean_value: ArrayLike, x: ArrayLike, counts: ArrayLike | Non
         raise TooFew(TOO_FEW.filled(repeaters=int(people), needed=NEEDED))
     middle = float(weights @ mean) / people
     unit = np.array([0.0, 0.0, np.log(middle)])
-    of_group, group = np.unique(x, return_inverse=True)
-    total = x * mean
 
-    def cost(point: Floats) -> tuple[float, Floats]:
-        value, slope = log_likelihood(point + unit, group, of_group, total, weights)
-        return -value / people, -slope / people
+    def cost_of(rows: NDArray[np.bool_] | slice) -> Cost:
+        of_group, group = np.unique(x[rows], return_inverse=True)
+        total, counts = (x * mean)[rows], weights[rows]
+        many = float(counts.sum())
+
+        def cost(point: Floats) -> tuple[float, Floats]:
+            value, slope = log_likelihood(point + unit, group, of_group, total, counts)
+            return -value / many, -slope / many
+
+        return cost
 
     limits = [(-REACH, REACH), (float(np.log(LEAST_Q)), REACH), (-REACH, REACH)]
     starts = [(1.5, 1.3, -0.5), (0.0, 1.0, 0.5)]
-    value, point = min((least(cost, start, limits) for start in starts), key=lambda f: f[0])
+    first, cost = cost_of(sampled(weights)), cost_of(slice(None))
+    _, begin = min((least(first, start, limits) for start in starts), key=lambda f: f[0])
+    value, point = least(cost, begin, limits)
     estimate = np.exp(point + unit)
     covariance, loose = covariance_of(cost, point, estimate, people)
     boundary: Text | None = None
