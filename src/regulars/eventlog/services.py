@@ -80,6 +80,8 @@ def _plain(value: str) -> str:
 
 def _moment(at: datetime) -> str:
     """As Django keeps a moment in SQLite."""
+    if at.tzinfo is UTC:
+        return at.isoformat(" ")[:-6]  # without +00:00
     return str(at.astimezone(UTC).replace(tzinfo=None))
 
 
@@ -127,7 +129,8 @@ def _append_sqlite(fresh: dict[str, NewEvent]) -> set[str]:
             [
                 (
                     key, _plain(event.name), event.customer_id, _moment(event.at), _moment(event.received_at),
-                    _json(event.properties), _json(event.context), event.source, event.actor, position,
+                    _json(event.properties), _json(event.context) if event.context else "{}", event.source,
+                    event.actor, position,
                 )
                 for position, (key, event) in enumerate(((key, fresh[key]) for key in new), base + 1)
             ],

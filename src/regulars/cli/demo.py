@@ -1,0 +1,91 @@
+"""`regulars demo`: a made-up chain of tea houses to try the system on."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from regulars.demo.world import World
+    from regulars.wiring.control import Say, Served
+
+
+@click.command()
+@click.option("--customers", default=20_000, show_default=True, help="How many people; about 50 events each.")
+@click.option("--seed", default=1, show_default=True, help="The same seed makes the same world.")
+@click.option(
+    "--last-day", type=click.DateTime(["%Y-%m-%d"]), default=None, help="Its last day; yesterday if none is given."
+)
+@click.option("--evaluate", is_flag=True, help="Load nothing: say how much of what was planted the system finds.")
+def command(customers: int, seed: int, last_day: datetime | None, evaluate: bool) -> None:
+    """Load two years of a made-up chain of tea houses, or hold the system against what was planted in it."""
+    if evaluate:
+        evaluation()(say=click.echo)
+        return
+    from django.core.management import call_command
+
+    from regulars.accounts.queries import business
+    from regulars.demo.world import world
+    from regulars.kernel import clock
+    from regulars.kernel.errors import Conflict
+    from regulars.warehouse import refresh
+    from regulars.wiring import control
+
+    def made() -> "World":
+        yesterday = clock.day_of(clock.day_number(clock.today(business().zone)) - 1)
+        return world(seed, customers, last_day.date() if last_day else yesterday)
+
+    try:
+        with control.owning():
+            call_command("migrate", verbosity=0, interactive=False)
+            _load(made(), feeding=True)
+            refresh.full()
+    except Conflict as taken:
+        if taken.code != "folder_in_use":
+            raise
+        _load(made(), feeding=False)  # the server that runs on this folder feeds its warehouse from the log
+
+
+def evaluation() -> "Served":
+    """The part that has to run where the warehouse is open."""
+    from regulars.wiring.control import served
+
+    return served("demo-evaluate")(_evaluate)
+
+
+def _evaluate(say: "Say") -> None:
+    from regulars.demo.evaluation import loaded
+    from regulars.kernel.languages import Text
+
+    line = Text(
+        "{what}: planted {planted:,}, found {found:,}, precision {precision}, recall {recall}",
+        "{what}：埋设 {planted:,}，找到 {found:,}，查准率 {precision}，查全率 {recall}",
+    )
+    for one in loaded():
+        shares = {
+            name: "–" if share is None else f"{share:.0%}"
+            for name, share in (("precision", one.precision), ("recall", one.recall))
+        }
+        say(str(line.filled(what=one.what, planted=one.planted, found=one.found, **shares)))
+
+
+def _load(made: "World", *, feeding: bool) -> None:
+    from regulars.accounts.actors import SYSTEM
+    from regulars.demo import loading
+    from regulars.kernel.languages import Text
+
+    said = {
+        "customers": Text("{many:,} customers are in.", "已载入 {many:,} 位客户。"),
+        "events": Text("{many:,} events are in.", "已载入 {many:,} 个事件。"),
+    }
+    new = loading.load(
+        made,
+        by=SYSTEM,
+        feeding=feeding,
+        report=lambda what, many: click.echo(str(said[what].filled(many=many)), err=True),
+    )
+    done = Text(
+        "{new:,} new events. What was planted stands in {file}; compare with: regulars demo --evaluate",
+        "新增 {new:,} 个事件。埋设的内容见 {file}；对照请运行：regulars demo --evaluate",
+    )
+    click.echo(str(done.filled(new=new, file=loading.truths_file())))

@@ -1,0 +1,154 @@
+"""A world into a system: its people through customers, its events into the log, and the same rows straight into the
+warehouse. Loading the same world again changes nothing; a load that was cut off is finished by the next.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from django.conf import settings
+from numpy.typing import NDArray
+
+from regulars.accounts.actors import Actor
+from regulars.customers.services import Claim, CustomerRow, import_customers, resolve, save_store
+from regulars.demo import chain
+from regulars.demo.world import World
+from regulars.eventlog import queries as log
+from regulars.eventlog.services import NewEvent, append
+from regulars.kernel import clock
+from regulars.warehouse import engine, feed
+
+Report = Callable[[str, int], None]
+"""Told what is being loaded ("customers", "events") and how many are in."""
+
+CHUNK = 20_000
+PEOPLE = 5_000
+
+
+def load(world: World, *, by: Actor, feeding: bool = True, report: Report | None = None) -> int:
+    """Bring the world in; how many of its events are new.
+
+    `feeding`: nobody else feeds the warehouse meanwhile, so that rows may go there directly. Otherwise, and where the
+    log numbers events later (PostgreSQL) or holds part of them already, the warehouse is left to its feed.
+    """
+    tell = report or (lambda what, many: None)
+    for store in chain.STORES:
+        save_store(code=store.name, name=store.name, by=by)
+    records = _people(world, by, tell)
+    if feeding:
+        feed.catch_up()
+    new = read = 0
+    for events, lines in _chunks(world):
+        before = log.last_position()
+        added = sum(append(_for_log(events, records)))
+        new, read = new + added, read + events.num_rows
+        whole = added == events.num_rows and log.last_position() == before + added
+        if feeding and whole and engine.meta("position", 0) == before:
+            feed.bulk(**for_warehouse(events, lines, records, before), position=before + added)
+        tell("events", read)
+    if feeding:
+        feed.catch_up()
+    keys = world.customers["key"].to_pylist()
+    told = {"truths": world.truths(), "records": dict(zip(keys, records.tolist(), strict=True))}
+    truths_file().write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
+    return new
+
+
+def truths_file() -> Path:
+    """Where `load` leaves what was planted: {"truths": as of World, "records": customer's key → record id}."""
+    return Path(settings.HOME) / "demo-truths.json"
+
+
+def _people(world: World, by: Actor, tell: Report) -> NDArray[np.int64]:
+    """Everybody's record, by row of world.customers."""
+    ids = np.zeros(world.customers.num_rows, dtype=np.int64)
+    done = 0
+    for batch in world.customers.to_batches(max_chunksize=PEOPLE):
+        known, others = [], []
+        for place, row in enumerate(batch.to_pylist(), done):
+            (known if row["known"] else others).append((place, row))
+        outcomes = import_customers([_row(row) for _, row in known], by=by)
+        for (place, _), outcome in zip(known, outcomes, strict=True):
+            assert outcome.customer_id is not None, outcome.problems
+            ids[place] = outcome.customer_id
+        claims = [
+            Claim((("anonymous_id", row["anonymous_id"]),), {}, clock.from_micros(row["first_seen"]))
+            for _, row in others
+        ]
+        for (place, _), record in zip(others, resolve(claims), strict=True):
+            assert record is not None
+            ids[place] = record
+        done += batch.num_rows
+        tell("customers", done)
+    return ids
+
+
+def _row(person: dict[str, Any]) -> CustomerRow:
+    at = clock.from_micros(person["joined"])
+    given = {"user_id": person["key"], "anonymous_id": person["anonymous_id"]}
+    given |= {kind: person[kind] for kind in ("phone", "email", "member_card") if person[kind] is not None}
+    traits = {name: person[name] for name in ("name", "city", "birthday") if person[name] is not None}
+    consents = ((person["channel"], "marketing", True),) if person["consents"] else ()
+    return CustomerRow(tuple(given.items()), traits, consents=consents, at=at, since=at)
+
+
+def _chunks(world: World) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """The world's batches, put together or cut to about CHUNK events."""
+    waiting: list[tuple[pa.RecordBatch, pa.RecordBatch]] = []
+    for batch in world.batches():
+        waiting.append(batch)
+        if sum(events.num_rows for events, _ in waiting) >= CHUNK:
+            yield _together(waiting)
+            waiting = []
+    if waiting:
+        yield _together(waiting)
+
+
+def _together(parts: list[tuple[pa.RecordBatch, pa.RecordBatch]]) -> tuple[pa.Table, pa.Table]:
+    events, lines = zip(*parts, strict=True)
+    return pa.Table.from_batches(events), pa.Table.from_batches(lines)
+
+
+def _for_log(events: pa.Table, records: NDArray[np.int64]) -> list[NewEvent]:
+    decode = msgspec.json.Decoder().decode
+    moment: Callable[[int], datetime] = clock.from_micros
+    of = records[events["customer"].to_numpy()].tolist()
+    columns = (events[name].to_pylist() for name in ("message_id", "name", "at", "properties"))
+    made = []
+    for record, message_id, name, at, properties in zip(of, *columns, strict=True):
+        when = moment(at)
+        made.append(NewEvent(message_id, name, record, when, when, decode(properties), {}, "demo"))
+    return made
+
+
+def for_warehouse(events: pa.Table, lines: pa.Table, records: NDArray[np.int64], before: int) -> dict[str, pa.Table]:
+    """Batches of the world as rows of the warehouse: what its feed would make of the same events in the log, the first
+    at position before + 1. `records` by row of the world's customers."""
+    shift = before + 1 - events["number"][0].as_py()
+
+    def shaped(table: pa.Table, schema: pa.Schema) -> pa.Table:
+        mine = {
+            "position": pc.add(table["number"], shift),
+            "record_id": pa.array(records[table["customer"].to_numpy()]),
+        }
+        return pa.table({f.name: mine[f.name] if f.name in mine else table[f.name] for f in schema}, schema=schema)
+
+    who, first = np.unique(records[events["customer"].to_numpy()], return_index=True)
+    seen = {
+        "record_id": pa.array(who),
+        "customer_id": pa.array(who),
+        "known": pa.array(np.zeros(who.size, dtype=bool)),
+        "erased": pa.array(np.zeros(who.size, dtype=bool)),
+        "created_day": events["day"].take(pa.array(first)),  # in time order: the first is the earliest
+    }
+    return {
+        "events": shaped(events, feed.EVENTS),
+        "lines": shaped(lines, feed.LINES),
+        "records": pa.table(seen, schema=feed.RECORDS),
+    }
