@@ -70,7 +70,8 @@ def _people(world: World, by: Actor, tell: Report) -> NDArray[np.int64]:
     ids = np.zeros(world.customers.num_rows, dtype=np.int64)
     done = 0
     for batch in world.customers.to_batches(max_chunksize=PEOPLE):
-        known, others = [], []
+        known: list[tuple[int, dict[str, Any]]] = []
+        others: list[tuple[int, dict[str, Any]]] = []
         for place, row in enumerate(batch.to_pylist(), done):
             (known if row["known"] else others).append((place, row))
         outcomes = import_customers([_row(row) for _, row in known], by=by)
