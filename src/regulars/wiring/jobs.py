@@ -3,4 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-KINDS: dict[str, Callable[..., Any]] = {}
+from regulars.imports import services as imports
+
+KINDS: dict[str, Callable[..., Any]] = {
+    "imports.read": imports.read,
+    "imports.run": imports.run,
+}

@@ -1,0 +1,162 @@
+"""Reading imports: the list, one with its preview, saved mappings."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from regulars.accounts.queries import business
+from regulars.imports import files, mappings, reading, staging
+from regulars.imports.formats import Decided
+from regulars.imports.mappings import Mapping
+from regulars.imports.models import Import, SavedMapping
+from regulars.imports.staging import Surroundings, Understood
+from regulars.kernel import clock
+from regulars.kernel.errors import Conflict, Invalid, NotFound
+from regulars.kernel.languages import Text
+
+DAY = 86_400_000_000
+
+STATES: dict[str, Text] = {
+    "uploaded": Text("Being read", "读取中"),
+    "mapped": Text("Waiting for you", "待确认"),
+    "running": Text("Running", "导入中"),
+    "done": Text("Done", "已完成"),
+    "cancelled": Text("Cancelled", "已取消"),
+    "failed": Text("Failed", "失败"),
+}
+COUNTS: dict[str, Text] = {
+    "sales_new": Text("new orders", "新订单"),
+    "sales_same": Text("orders that were in already", "已存在的订单"),
+    "sales_changed": Text(
+        "orders that differ from what was imported before (left as they were)", "与此前导入不同的订单（保留原有内容）"
+    ),
+    "refunds_new": Text("new refunds", "新退款"),
+    "refunds_same": Text("refunds that were in already", "已存在的退款"),
+    "refunds_changed": Text(
+        "refunds that differ from what was imported before (left as they were)", "与此前导入不同的退款（保留原有内容）"
+    ),
+    "cancels_new": Text("cancellations of orders imported before", "此前导入订单的取消"),
+    "cancels_same": Text("cancellations that were in already", "已存在的取消"),
+    "cancels_changed": Text("cancellations that differ from what was imported before", "与此前导入不同的取消"),
+    "cancelled_orders": Text("cancelled orders (no sale)", "已取消的订单（不算成交）"),
+    "anonymous": Text("of these without a customer (kept as anonymous sales)", "其中没有客户（记为匿名销售）"),
+    "customers_new": Text("new customers", "新客户"),
+    "customers_known": Text("customers that were known", "已有客户"),
+    "events_new": Text("new events", "新事件"),
+    "events_same": Text("events that were in already", "已存在的事件"),
+}  # fmt: skip
+
+
+def get(id: int) -> Import:
+    """Raises NotFound."""
+    row = Import.objects.filter(id=id).first()
+    if row is None:
+        raise NotFound("import", Text("There is no such import.", "没有这个导入。"))
+    return row
+
+
+def imports(*, before: int | None = None, limit: int = 50) -> list[Import]:
+    """The newest first; the page before the id `before`."""
+    rows = Import.objects.exclude(digest="", state="uploaded").order_by("-id")
+    return list(rows.filter(id__lt=before)[:limit] if before else rows[:limit])
+
+
+def unfinished(*, digest: str, kind: str, actor: str) -> Import | None:
+    """The newest import of this very file that began and hasn't ended."""
+    return Import.objects.filter(digest=digest, kind=kind, actor=actor, state="running").order_by("-id").first()
+
+
+def saved_mappings(kind: str = "") -> list[SavedMapping]:
+    rows = SavedMapping.objects.order_by("kind", "name")
+    return list(rows.filter(kind=kind) if kind else rows)
+
+
+def saved_mapping(name: str, kind: str) -> Mapping:
+    """By its name; raises NotFound."""
+    row = SavedMapping.objects.filter(name=name, kind=kind).first()
+    if row is None:
+        text = Text("There is no mapping “{name}” for {kind}.", "没有名为“{name}”的{kind}映射。")
+        raise NotFound("mapping", text.filled(name=name, kind=mappings.KINDS[kind]), field="mapping")  # type: ignore[index]
+    return mappings.parsed(row.mapping)
+
+
+def surroundings() -> Surroundings:
+    """What the business says where a file is silent. A date up to two days ahead is believed: clocks differ."""
+    owner = business()
+    # By the day, so that work that is taken up again minutes later isn't done anew.
+    return Surroundings(owner.zone, owner.currency, (clock.micros() // DAY + 3) * DAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`faults` keep the mapping from being run; `doubts` are (field, text) about how values are read."""
+
+    rows: list[Understood]
+    doubts: list[tuple[str, Text]]
+    faults: list[Invalid]
+    statuses: list[tuple[str, int]]
+    decided: Decided
+    samples: dict[str, list[str]]
+
+
+def preview(row: Import) -> Preview:
+    """The first 20 rows as they would be taken with the present mapping."""
+    layout, mapping = reading.Layout.of(row.layout), mappings.parsed(row.mapping)
+    with staging.opened(files.stage(row.pk)) as database:
+        shown, decided = staging.preview(database, layout.headers, mapping, surroundings())
+        found = staging.statuses(database, layout.headers, mapping)
+        samples = staging.samples(database, layout.headers)
+        faults = mappings.missing(mapping, layout.headers) + _foreign(row, mapping, layout.headers, database)
+    doubts = [(one["field"], Text(one["en"], one["zh"])) for one in row.remarks]
+    doubts += [one for one in decided.told if one not in doubts]
+    return Preview(shown, doubts, faults, found, decided, samples)
+
+
+def ready(row: Import) -> None:
+    """Raise the first thing that keeps the import from being run."""
+    if row.state != "mapped":
+        raise Conflict("state", Text("This import has begun already.", "该导入已经开始。"))
+    layout, mapping = reading.Layout.of(row.layout), mappings.parsed(row.mapping)
+    for fault in mappings.missing(mapping, layout.headers):
+        raise fault
+    with staging.opened(files.stage(row.pk)) as database:
+        for fault in _foreign(row, mapping, layout.headers, database):
+            raise fault
+
+
+def _foreign(row: Import, mapping: Mapping, headers: list[str], database: Any) -> list[Invalid]:
+    """Amounts in another currency than the business's are asked about: they are kept, but no figure counts them."""
+    if mapping.kind != "orders" or mapping.foreign:
+        return []
+    own = business().currency
+    if "currency" in mapping.columns:
+        found = staging.currencies(database, headers, mapping)
+    else:
+        found = {mapping.currency.upper(): row.rows or 0} if mapping.currency else {}
+    foreign = {code: count for code, count in found.items() if code != own}
+    if not foreign:
+        return []
+    said = ", ".join(f"{code} ({count:,})" for code, count in foreign.items())
+    text = Text(
+        "Rows in other currencies than {own}: {which}. They are kept, but the figures count {own} only. Say that this "
+        "is meant, or set the business's currency first.",
+        "文件中有非 {own} 币种的行：{which}。这些数据会保留，但统计数字只计 {own}。请确认，或先修改企业币种。",
+    ).filled(own=own, which=said)
+    return [Invalid("foreign_currency", text, field="currency")]
+
+
+def rejects_file(row: Import) -> Path | None:
+    path = files.rejects(row.pk)
+    return path if path.exists() else None
+
+
+def reasons(row: Import) -> list[tuple[Text, int]]:
+    """Why rows were rejected, the most frequent first."""
+    rejected = row.counts.get("rejected", {})
+    ordered = sorted(rejected.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [(staging.REASONS[reason], count) for reason, count in ordered]
+
+
+def summary(row: Import) -> list[tuple[Text, int]]:
+    """What became of the file, in the order of COUNTS."""
+    return [(text, row.counts[name]) for name, text in COUNTS.items() if row.counts.get(name)]

@@ -1,0 +1,721 @@
+"""A file of any make → its layout and its rows as text, in batches, in bounded memory.
+
+CSV in any common encoding (also gzipped), Excel, Parquet. What a value means isn't decided here. Nothing in a file
+can do harm: its size when unpacked, the length of a line and the number of columns are bounded, and what can't be
+read is a Problem that says where and what to do.
+"""
+
+import codecs
+import csv
+import gzip
+import io
+import re
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, cast
+
+from regulars.kernel.errors import Invalid, Problem
+from regulars.kernel.languages import Text
+
+Format = Literal["csv", "excel", "parquet"]
+
+BATCH = 20_000
+MAX_COLUMNS = 500
+MAX_LINE = 1_000_000
+MAX_UNPACKED_EXCEL = 1 << 30
+MAX_RATIO = 200  # unpacked : packed; honest tables stay below 50
+FREE_UNPACKED = 64 << 20  # below this size the ratio doesn't matter
+CHUNK = 1 << 20
+SAMPLE = 256 << 10
+
+ENCODINGS = {
+    "utf-8": "UTF-8", "gb18030": "GB18030 / GBK", "utf-16": "UTF-16", "big5": "Big5", "cp1252": "Windows-1252",
+    "cp1251": "Windows-1251", "cp1250": "Windows-1250", "shift_jis": "Shift JIS", "euc_kr": "EUC-KR",
+    "latin_1": "ISO 8859-1",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a file is made. `headers` are unique; `first` is the number of the first row of data in the file, from 1.
+    `remarks`: what its owner should know. Survives JSON (`asdict`, `Layout.of`).
+    """
+
+    format: Format
+    headers: list[str]
+    first: int
+    packed: bool = False
+    encoding: str = ""
+    torn: bool = False
+    delimiter: str = ","
+    quote: str = '"'
+    escape: str = ""
+    sheet: str = ""
+    sheets: list[str] = field(default_factory=list)
+    rows: int | None = None
+    remarks: list[tuple[str, str]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, data: dict[str, Any]) -> "Layout":
+        return cls(**{**data, "remarks": [(en, zh) for en, zh in data["remarks"]]})
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A row that can't be read: where, why (a key of staging.REASONS), and what stands there."""
+
+    row: int
+    reason: str
+    text: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """Up to BATCH rows. `numbers`: line (CSV) or row of each; `columns`: one list of text per header."""
+
+    numbers: list[int]
+    columns: list[list[str | None]]
+    faults: list[Fault]
+
+
+def _told(code: str, en: str, zh: str, **values: object) -> Invalid:
+    return Invalid(code, Text(en, zh).filled(**values), field="file")
+
+
+def layout(path: Path, *, encoding: str = "", sheet: str = "") -> Layout:
+    """Look at the file. Raises Invalid for what can't be read at all.
+
+    Reads a CSV once from end to end, for an encoding is proven by the whole file, not by its beginning.
+    """
+    with path.open("rb") as file:
+        magic = file.read(8)
+    if not magic:
+        raise _told("empty", "The file is empty.", "文件是空的。")
+    if magic.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        _checked_zip(path)
+        return _excel_layout(path, sheet)
+    if magic.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        if path.stat().st_size > MAX_UNPACKED_EXCEL // 8:
+            raise _too_big()
+        return _excel_layout(path, sheet)
+    if magic.startswith(b"PAR1"):
+        return _parquet_layout(path)
+    if magic.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"Rar!", b"7z\xbc\xaf", b"BZh", b"\x28\xb5\x2f\xfd")):
+        raise _not_a_table()
+    return _csv_layout(path, packed=magic.startswith(b"\x1f\x8b"), encoding=encoding)
+
+
+def batches(path: Path, layout: Layout, seen: Callable[[int], None] = lambda done: None) -> Iterator[Batch]:
+    """The rows below the header. `seen` is told how many bytes of the file (CSV) or rows are behind."""
+    match layout.format:
+        case "csv":
+            return _csv_batches(path, layout, seen)
+        case "excel":
+            return _excel_batches(path, layout, seen)
+        case "parquet":
+            return _parquet_batches(path, layout, seen)
+
+
+def size(path: Path, layout: Layout) -> int:
+    """What `seen` counts up to."""
+    return path.stat().st_size if layout.format == "csv" else layout.rows or 1
+
+
+# --- what all have in common
+
+
+def _not_a_table() -> Invalid:
+    return _told(
+        "not_a_table",
+        "This isn't a table. Give a CSV, Excel (.xlsx, .xls) or Parquet file.",
+        "这不是表格文件，请提供 CSV、Excel（.xlsx、.xls）或 Parquet 文件。",
+    )
+
+
+def _too_big() -> Invalid:
+    return _told(
+        "unpacked_too_big",
+        "Unpacked, this file is far bigger than it looks. Save the table as CSV and import that.",
+        "文件解压后体积异常庞大，请另存为 CSV 后再导入。",
+    )
+
+
+def _named(cells: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Headers made unique and complete, with a remark for each that was not."""
+    if len(cells) > MAX_COLUMNS:
+        raise _told(
+            "too_many_columns",
+            "The file has {count} columns; {most} are possible. Is the delimiter right?",
+            "文件有 {count} 列，最多支持 {most} 列。请检查分隔符是否正确。",
+            count=len(cells),
+            most=MAX_COLUMNS,
+        )
+    while cells and not cells[-1].strip():
+        cells = cells[:-1]
+    names: list[str] = []
+    remarks = []
+    for number, cell in enumerate(cells, 1):
+        name = " ".join(cell.replace("\0", " ").split())[:200]
+        if not name:
+            name = f"Column {number}"
+            remarks.append(Text("Column {number} has no header.", "第 {number} 列没有标题。").filled(number=number))
+        if name in names:
+            fresh = next(f"{name} ({n})" for n in range(2, MAX_COLUMNS + 2) if f"{name} ({n})" not in names)
+            remarks.append(
+                Text(
+                    "The header “{name}” stands more than once; the one in column {number} is called “{fresh}” here.",
+                    "标题“{name}”重复出现，第 {number} 列在此改称“{fresh}”。",
+                ).filled(name=name, number=number, fresh=fresh)
+            )
+            name = fresh
+        names.append(name)
+    return names, [(text.en, text.zh) for text in remarks]
+
+
+_VALUE = re.compile(r"^[\s¥￥$£€(+-]*\d[\d\s.,:/\-年月日TZ+()%]*$")
+
+
+def _is_header(cells: list[str]) -> bool:
+    """Whether a row names columns: it has words, and nothing that is a number or a date."""
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    return bool(filled) and not any(_VALUE.match(cell) for cell in filled)
+
+
+def _header_at(rows: list[list[str]]) -> tuple[int, bool]:
+    """(index, is there a header): the first of the first rows that is as wide as the table and holds names.
+
+    Reports often have titles above the table: those rows are narrow.
+    """
+    width = max((sum(1 for cell in row if cell.strip()) for row in rows), default=0)
+    for index, row in enumerate(rows[:10]):
+        if sum(1 for cell in row if cell.strip()) >= max(1, width * 0.6):
+            return index, _is_header(row)
+    return 0, False
+
+
+def _headed(rows: list[list[str]]) -> tuple[int, list[str], list[tuple[str, str]]]:
+    """(rows before the data, headers, remarks). Without a header the columns are called by number."""
+    if not rows or not any(cell.strip() for row in rows for cell in row):
+        raise _told("empty", "The file has no rows.", "文件中没有任何数据行。")
+    index, headed = _header_at(rows)
+    if headed:
+        headers, remarks = _named(rows[index])
+        return index + 1, headers, remarks
+    width = len(rows[index])
+    headers, _ = _named([f"Column {number}" for number in range(1, width + 1)])
+    text = Text("The file has no header: the columns are called by their number.", "文件没有标题行，各列按序号命名。")
+    return index, headers, [(text.en, text.zh)]
+
+
+# --- CSV
+
+
+class _Bounded(io.RawIOBase):
+    """Unpacked bytes that stop when they grow out of proportion to the packed file, and count what is behind."""
+
+    def __init__(self, path: Path, packed: bool) -> None:
+        self.file: BinaryIO = path.open("rb")
+        self.inner = cast(BinaryIO, gzip.GzipFile(fileobj=self.file)) if packed else self.file
+        self.most = max(FREE_UNPACKED, path.stat().st_size * MAX_RATIO) if packed else None
+        self.given = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data = self.inner.read(len(buffer))
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            raise _told(
+                "broken_gzip",
+                "The compressed file is broken or only half there. Copy or export it again.",
+                "压缩文件已损坏或不完整，请重新复制或导出。",
+            ) from None
+        buffer[: len(data)] = data
+        self.given += len(data)
+        if self.most is not None and self.given > self.most:
+            raise _too_big()
+        return len(data)
+
+    def behind(self) -> int:
+        return self.file.tell()
+
+    def close(self) -> None:
+        self.file.close()
+        super().close()
+
+
+def _opened(path: Path, packed: bool) -> tuple[_Bounded, io.BufferedReader]:
+    raw = _Bounded(path, packed)
+    return raw, io.BufferedReader(raw, CHUNK)
+
+
+def _chunks(path: Path, packed: bool) -> Iterator[bytes]:
+    _, file = _opened(path, packed)
+    with file:
+        while chunk := file.read(CHUNK):
+            yield chunk
+
+
+def _decodes(path: Path, packed: bool, encoding: str) -> Literal["whole", "torn", "no"]:
+    """Whether the whole file is valid in the encoding; torn: but for a character cut off at its end."""
+    decoder = codecs.getincrementaldecoder(encoding)("strict")
+    try:
+        for chunk in _chunks(path, packed):
+            decoder.decode(chunk)
+    except UnicodeError:
+        return "no"
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeError:
+        return "torn"
+    return "whole"
+
+
+def _looks_chinese(data: bytes) -> bool:
+    """Whether the bytes above ASCII are mostly pairs of common Chinese characters or full-width marks (GB 2312
+    rows 1–55). Western text that happens to be valid GB18030 pairs accents with letters instead.
+    """
+    pairs = re.findall(rb"[\x81-\xfe][\x30-\x39\x40-\xfe]", data)
+    common = sum(1 for a, b in pairs if (0xA1 <= a <= 0xA9 or 0xB0 <= a <= 0xD7) and b >= 0xA1)
+    return bool(pairs) and common >= 0.85 * len(pairs)
+
+
+def _encoding(path: Path, packed: bool, wanted: str) -> tuple[str, bool, list[tuple[str, str]]]:
+    """(Python's name of the encoding, is the last character torn off, remarks)."""
+    head = next(_chunks(path, packed), b"")
+    if not head:
+        raise _told("empty", "The file is empty.", "文件是空的。")
+    if head.startswith((b"PK\x03\x04", b"PAR1", b"\x1f\x8b", b"\xd0\xcf\x11\xe0")) or b"ustar" in head[257:263]:
+        raise _told(
+            "packed_twice",
+            "There is another packed file inside. Unpack it first.",
+            "压缩包内还是压缩文件，请先解压。",
+        )
+    try:
+        wanted = codecs.lookup(wanted).name if wanted else ""
+    except LookupError:
+        raise Invalid("encoding", Text("There is no such encoding.", "没有这种编码。"), field="encoding") from None
+    marks = [
+        (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"), (b"\x84\x31\x95\x33", "gb18030"),
+    ]  # fmt: skip
+    marked = next((name for mark, name in marks if head.startswith(mark)), "")
+    if wanted and not marked:
+        choices = [wanted]
+    elif marked:
+        choices = [marked]
+    else:
+        even, odd = head[:4096:2].count(0), head[1:4096:2].count(0)
+        if even + odd > 0.2 * min(len(head), 4096):
+            if max(even, odd) < 4 * min(even, odd) + 1:
+                raise _not_a_table()
+            choices = ["utf-16-le" if odd > even else "utf-16-be"]
+        else:
+            choices = ["utf-8"]
+    for name in choices:
+        if (answer := _decodes(path, packed, name)) != "no":
+            return name, answer == "torn", []
+    if not wanted and not marked:
+        beyond = b"".join(line for line in head.splitlines() if any(byte > 127 for byte in line))
+        if not beyond:  # the accents begin later: look at all of the file for them
+            for chunk in _chunks(path, packed):
+                beyond += b"".join(line for line in chunk.splitlines() if any(byte > 127 for byte in line))
+                if len(beyond) > SAMPLE:
+                    break
+        guesses = ["gb18030"] if _looks_chinese(beyond) else []
+        guesses += _other_encodings(beyond[:SAMPLE])
+        for name in guesses:
+            if (answer := _decodes(path, packed, name)) != "no":
+                text = Text(
+                    "Read as {name}. If letters look wrong, choose another encoding.",
+                    "按 {name} 读取。如有乱码，请选择其他编码。",
+                ).filled(name=ENCODINGS.get(name, name))
+                return name, answer == "torn", [(text.en, text.zh)]
+    if b"\0" in head and not wanted and not marked:
+        raise _not_a_table()
+    raise Invalid(
+        "encoding",
+        Text(
+            "The file's characters can't be read: it isn't written in {names}. Save it as “CSV UTF-8” and try again.",
+            "无法识别文件的字符编码（不是 {names}）。请另存为“CSV UTF-8”后重试。",
+        ).filled(names=marked or wanted or "UTF-8, GB18030"),
+        field="encoding",
+    )
+
+
+def _other_encodings(data: bytes) -> list[str]:
+    from charset_normalizer import from_bytes
+
+    found = from_bytes(data, cp_isolation=[name for name in ENCODINGS if name not in ("utf-8", "utf-16")])
+    ranked = [match.encoding for match in found]
+    return [*ranked, *(name for name in ("gb18030", "cp1252") if name not in ranked)]
+
+
+def _text(path: Path, layout: Layout) -> tuple[_Bounded, io.TextIOWrapper]:
+    raw, file = _opened(path, layout.packed)
+    errors = "replace" if layout.torn else "strict"
+    return raw, io.TextIOWrapper(file, encoding=layout.encoding, errors=errors, newline="")
+
+
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    number = 0
+    while line := text.readline(MAX_LINE + 1):
+        number += 1
+        if len(line) > MAX_LINE:
+            raise _told(
+                "line_too_long",
+                "Line {number} is longer than {most} characters: this isn't a table, or a quotation mark is missing.",
+                "第 {number} 行超过 {most} 个字符：这可能不是表格，或缺少引号。",
+                number=number,
+                most=f"{MAX_LINE:,}",
+            )
+        yield line
+
+
+def _rows_of(lines: Iterator[str], layout: Layout) -> Any:
+    return csv.reader(
+        lines,
+        delimiter=layout.delimiter,
+        quotechar=layout.quote,
+        escapechar=layout.escape or None,
+        doublequote=not layout.escape,
+        skipinitialspace=layout.delimiter == " ",
+    )
+
+
+def _csv_layout(path: Path, *, packed: bool, encoding: str) -> Layout:
+    name, torn, remarks = _encoding(path, packed, encoding)
+    bare = Layout("csv", [], 1, packed=packed, encoding=name, torn=torn)
+    _, text = _text(path, bare)
+    sample: list[str] = []
+    with text:
+        length = 0
+        for line in _lines(text):
+            sample.append(line)
+            length += len(line)
+            if length > SAMPLE or len(sample) > 2000:
+                break
+        else:
+            length = 0
+    if any("\0" in line for line in sample[:5]):
+        raise _not_a_table()
+    if sample and sample[0].lower().startswith("sep=") and len(sample[0].strip()) == 5:
+        delimiter = sample[0].strip()[4]
+    else:
+        delimiter = _delimiter(sample)
+    joined = "".join(sample)
+    escape = "\\" if joined.count('\\"') > joined.count('""') else ""
+    quote = '"'
+    if '"' not in joined and sample and re.match(rf"^\s*'[^']*'(?:{re.escape(delimiter)}'[^']*')+\s*$", sample[0]):
+        quote = "'"
+    tried = Layout("csv", [], 1, encoding=name, delimiter=delimiter, quote=quote, escape=escape)
+    reader = _rows_of(iter(sample), tried)
+    rows: list[list[str]] = []
+    ends: list[int] = []
+    try:
+        for row in reader:
+            rows.append(row)
+            ends.append(reader.line_num)
+            if len(rows) == 50:
+                break
+    except csv.Error:
+        raise _unclosed(ends[-1] + 1 if ends else 1) from None
+    skipped = 1 if sample and sample[0].lower().startswith("sep=") else 0
+    before, headers, said = _headed(rows[skipped:])
+    before += skipped
+    return Layout(
+        "csv", headers, (ends[before - 1] if before else 0) + 1, packed=packed, encoding=name, torn=torn,
+        delimiter=delimiter, quote=quote, escape=escape, remarks=remarks + said,
+    )  # fmt: skip
+
+
+def _delimiter(sample: list[str]) -> str:
+    """The mark that cuts most lines into the same number of cells; of two alike, the one that gives more."""
+    best, chosen = (0.0, 0), ","
+    lines = sample[:500]
+    for mark in (",", ";", "\t", "|", "，", " "):
+        if not any(mark in line for line in lines):
+            continue
+        try:
+            widths = [
+                len(row)
+                for row in csv.reader(lines, delimiter=mark, skipinitialspace=mark == " ")
+                if any(cell.strip() for cell in row)
+            ]
+        except csv.Error:
+            continue
+        if not widths:
+            continue
+        width, times = Counter(widths).most_common(1)[0]
+        share = times / len(widths)
+        if width < 2 or (mark == " " and share < 0.95):
+            continue
+        rating = (round(share, 1), width)
+        if rating > best and not (mark == " " and best[0] >= 0.8):
+            best, chosen = rating, mark
+    return chosen
+
+
+def _unclosed(line: int) -> Invalid:
+    return _told(
+        "unclosed_quote",
+        "A quotation mark in or after line {line} is never closed. Mend the file there, or export it again.",
+        "第 {line} 行或其后有引号没有配对，请修正后重试，或重新导出。",
+        line=line,
+    )
+
+
+def _csv_batches(path: Path, layout: Layout, seen: Callable[[int], None]) -> Iterator[Batch]:
+    raw, text = _text(path, layout)
+    width = len(layout.headers)
+    with text:
+        lines = _lines(text)
+        for _ in range(layout.first - 1):
+            next(lines, "")
+        reader = _rows_of(lines, layout)
+        base = layout.first - 1
+        numbers: list[int] = []
+        rows: list[list[str]] = []
+        faults: list[Fault] = []
+        line = 0
+        while True:
+            try:
+                row = next(reader)
+            except StopIteration:
+                break
+            except csv.Error:
+                raise _unclosed(base + line + 1) from None
+            number, line = base + line + 1, reader.line_num
+            if len(row) != width:
+                if not any(cell.strip() for cell in row):
+                    continue  # an empty line
+                if len(row) > width and not any(row[width:]):
+                    row = row[:width]  # trailing delimiters
+                else:
+                    reason = "open_quote" if reader.line_num - (number - base) > 20 else "cells"
+                    faults.append(Fault(number, reason, layout.delimiter.join(row[: width + 20])[:2000]))
+                    continue
+            elif not any(row):
+                continue
+            numbers.append(number)
+            rows.append(row)
+            if len(rows) >= BATCH:
+                yield _batch(numbers, rows, faults, width)
+                seen(raw.behind())
+                numbers, rows, faults = [], [], []
+        if rows or faults:
+            yield _batch(numbers, rows, faults, width)
+        seen(raw.behind())
+
+
+def _batch(numbers: list[int], rows: list[list[str]], faults: list[Fault], width: int) -> Batch:
+    bad = {index for index, row in enumerate(rows) if any("\0" in cell for cell in row)} if _nul(rows) else set()
+    for index in sorted(bad):
+        faults.append(Fault(numbers[index], "nul", " ".join(rows[index]).replace("\0", "�")[:2000]))
+    if bad:
+        numbers = [number for index, number in enumerate(numbers) if index not in bad]
+        rows = [row for index, row in enumerate(rows) if index not in bad]
+    columns: list[list[str | None]] = [list(column) for column in zip(*rows, strict=True)] if rows else []
+    return Batch(numbers, columns or [[] for _ in range(width)], faults)
+
+
+def _nul(rows: list[list[str]]) -> bool:
+    return any("\0" in "".join(row) for row in rows)
+
+
+# --- Excel
+
+
+def _checked_zip(path: Path) -> None:
+    """Unpack every part once, counting: the sizes a zip file declares may be lies."""
+    packed = path.stat().st_size
+    most = min(MAX_UNPACKED_EXCEL, max(FREE_UNPACKED, packed * MAX_RATIO))
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            if not any(name.lower() in ("[content_types].xml", "mimetype") for name in names):
+                raise _told(
+                    "zip",
+                    "This is a zip archive. Unpack it and give the table inside.",
+                    "这是 zip 压缩包，请解压后上传其中的表格。",
+                )
+            if sum(part.file_size for part in archive.infolist()) > most or len(names) > 10_000:
+                raise _too_big()
+            total = 0
+            for part in archive.infolist():
+                with archive.open(part) as file:
+                    while chunk := file.read(CHUNK):
+                        total += len(chunk)
+                        if total > most:
+                            raise _too_big()
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError):
+        raise _broken_excel() from None
+
+
+def _broken_excel() -> Invalid:
+    return _told(
+        "broken_excel",
+        "The Excel file is broken, locked with a password, or only half there. Open and save it again, or save it as "
+        "CSV.",
+        "Excel 文件已损坏、设有密码或不完整。请重新打开并保存，或另存为 CSV。",
+    )
+
+
+def _workbook(path: Path) -> Any:
+    import python_calamine
+
+    try:
+        return python_calamine.CalamineWorkbook.from_path(str(path))
+    except Exception:  # the library has a dozen kinds of error and no common one that it promises
+        raise _broken_excel() from None
+
+
+def _excel_layout(path: Path, sheet: str) -> Layout:
+    book = _workbook(path)
+    names = list(book.sheet_names)
+    if sheet and sheet not in names:
+        text = Text("There is no sheet “{sheet}”.", "没有名为“{sheet}”的工作表。").filled(sheet=sheet)
+        raise Invalid("sheet", text, field="sheet")
+    chosen = sheet
+    for name in [sheet] if sheet else names:
+        rows = [row for _, row in zip(range(50), _excel_rows(book, name), strict=False)]
+        if any(any(cell.strip() for cell in row) for row in rows):
+            chosen = name
+            break
+    else:
+        raise _told("empty", "The file has no rows.", "文件中没有任何数据行。")
+    before, headers, remarks = _headed(rows)
+    if not sheet and len(names) > 1:
+        text = Text(
+            "The file has {count} sheets; “{name}” is read.", "文件有 {count} 个工作表，读取的是“{name}”。"
+        ).filled(count=len(names), name=chosen)
+        remarks.append((text.en, text.zh))
+    height = book.get_sheet_by_name(chosen).total_height
+    return Layout("excel", headers, before + 1, sheet=chosen, sheets=names, rows=height, remarks=remarks)
+
+
+def _said(value: Any) -> str:
+    """A cell as text, so that nothing is lost and dates can be told."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+        case datetime():
+            naive = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+            return naive.isoformat(" ")
+        case date() | time():
+            return value.isoformat()
+        case timedelta():
+            return str(value)
+        case Decimal():
+            return format(value, "f")
+        case None:
+            return ""
+        case bytes():
+            return value.decode("utf-8", "replace")
+        case _:
+            return str(value)
+
+
+def _excel_rows(book: Any, sheet: str) -> Iterator[list[str]]:
+    try:
+        for row in book.get_sheet_by_name(sheet).iter_rows():
+            yield [_said(cell) for cell in row]
+    except Problem:
+        raise
+    except Exception:  # as above
+        raise _broken_excel() from None
+
+
+def _excel_batches(path: Path, layout: Layout, seen: Callable[[int], None]) -> Iterator[Batch]:
+    width = len(layout.headers)
+    numbers: list[int] = []
+    rows: list[list[str]] = []
+    for number, row in enumerate(_excel_rows(_workbook(path), layout.sheet), 1):
+        if number < layout.first or not any(cell.strip() for cell in row[:width]):
+            continue
+        numbers.append(number)
+        rows.append(row[:width] + [""] * (width - len(row)))
+        if len(rows) >= BATCH:
+            yield _batch(numbers, rows, [], width)
+            seen(number)
+            numbers, rows = [], []
+    if rows:
+        yield _batch(numbers, rows, [], width)
+    seen(layout.rows or 1)
+
+
+# --- Parquet
+
+
+def _broken_parquet() -> Invalid:
+    return _told(
+        "broken_parquet",
+        "The Parquet file is broken or only half there. Copy or export it again.",
+        "Parquet 文件已损坏或不完整，请重新复制或导出。",
+    )
+
+
+def _parquet_layout(path: Path) -> Layout:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            names = list(file.schema_arrow.names)
+            if any(
+                file.metadata.row_group(index).total_byte_size > 2 * MAX_UNPACKED_EXCEL
+                for index in range(file.num_row_groups)
+            ):
+                raise _too_big()
+            rows = file.metadata.num_rows
+    except (pa.ArrowException, OSError, ValueError):
+        raise _broken_parquet() from None
+    if not rows:
+        raise _told("empty", "The file has no rows.", "文件中没有任何数据行。")
+    headers, remarks = _named(names)
+    return Layout("parquet", headers, 1, rows=rows, remarks=remarks)
+
+
+def _parquet_batches(path: Path, layout: Layout, seen: Callable[[int], None]) -> Iterator[Batch]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    number = 0
+    try:
+        with pq.ParquetFile(path) as file:
+            for part in file.iter_batches(BATCH):
+                numbers = list(range(number + 1, number + part.num_rows + 1))
+                columns = [_parquet_text(column) for column in part.columns[: len(layout.headers)]]
+                yield Batch(numbers, columns, [])
+                number += part.num_rows
+                seen(number)
+    except (pa.ArrowException, OSError):
+        raise _broken_parquet() from None
+
+
+def _parquet_text(column: Any) -> list[str | None]:
+    import pyarrow as pa
+
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        values = column.to_pylist()
+    elif pa.types.is_timestamp(column.type):  # microseconds are exact in Python; a zone becomes UTC, said by "Z"
+        stamps = column.cast(pa.timestamp("us", tz=column.type.tz), safe=False).to_pylist()
+        zoned = "Z" if column.type.tz else ""
+        values = [None if stamp is None else _said(stamp) + zoned for stamp in stamps]
+    else:
+        values = [None if value is None else _said(value) for value in column.to_pylist()]
+    return [value.replace("\0", "�") if value and "\0" in value else value for value in values]

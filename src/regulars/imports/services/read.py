@@ -1,0 +1,81 @@
+"""Look at an uploaded file, bring its rows into the import's stage and propose a mapping."""
+
+from typing import Any
+
+from regulars.accounts.queries import business
+from regulars.imports import files, guessing, reading, staging
+from regulars.imports.mappings import Mapping
+from regulars.imports.models import Import
+from regulars.imports.services.progress import Progress, Reported
+from regulars.jobs.services import Cancelled
+from regulars.kernel import clock
+from regulars.kernel.errors import Problem
+from regulars.kernel.languages import Text
+
+READING = Text("Reading the file", "正在读取文件")
+
+
+def read(progress: Progress, import_id: int, encoding: str = "", sheet: str = "") -> None:
+    """uploaded → mapped, or failed with the reason (also raised). Done before, it does nothing."""
+    row = Import.objects.get(id=import_id)
+    if row.state != "uploaded":
+        return
+    reported = Reported(import_id, progress)
+    try:
+        layout = _load(row, reported, encoding, sheet)
+    except Problem as problem:
+        fail(import_id, problem)
+        raise
+    except Cancelled:
+        end(import_id, "cancelled")
+        raise
+    with staging.opened(files.stage(import_id)) as database:
+        mapping, doubts = guessing.guess(database, layout.headers, row.kind)  # type: ignore[arg-type]
+        mapping, more = _with_currency(mapping, staging.currencies(database, layout.headers, mapping))
+    remarks = [{"field": "file", "en": en, "zh": zh} for en, zh in layout.remarks]
+    remarks += [{"field": field, "en": text.en, "zh": text.zh} for field, text in (*doubts, *more)]
+    mapping = mapping.model_copy(update={"encoding": encoding, "sheet": sheet})
+    Import.objects.filter(id=import_id, state="uploaded").update(
+        state="mapped", mapping=mapping.model_dump(mode="json"), remarks=remarks
+    )
+
+
+def _load(row: Import, reported: Reported, encoding: str, sheet: str) -> reading.Layout:
+    path = files.source(row.pk)
+    reported.say(0, 1, READING)
+    layout = reading.layout(path, encoding=encoding, sheet=sheet)
+    total = max(reading.size(path, layout), 1)
+
+    def seen(done: int) -> None:
+        reported.say(min(done, total), total, READING)
+        reported.check()
+
+    files.stage(row.pk).unlink(missing_ok=True)
+    with staging.opened(files.stage(row.pk)) as database:
+        count, faults = staging.load(database, path, layout, seen)
+    Import.objects.filter(id=row.pk).update(layout=layout.as_json(), rows=count + faults)
+    return layout
+
+
+def _with_currency(mapping: Mapping, found: dict[str, int]) -> tuple[Mapping, list[tuple[str, Text]]]:
+    """A sign at the prices says the currency where no column does; $ and ¥ are the business's own if it has such."""
+    if mapping.kind != "orders" or "currency" in mapping.columns or not found:
+        return mapping, []
+    own = business().currency
+    sharing = {"USD": {"USD", "HKD", "TWD", "SGD", "AUD", "CAD", "NZD"}, "CNY": {"CNY", "JPY"}}
+    code = max(found, key=lambda one: found[one])
+    if own in sharing.get(code, {code}):
+        return mapping, []
+    text = Text("The prices carry the sign of {code}.", "价格带有 {code} 的货币符号。").filled(code=code)
+    return mapping.model_copy(update={"currency": code}), [("currency", text)]
+
+
+def fail(import_id: int, problem: Problem) -> None:
+    said: dict[str, Any] = {"code": problem.code, "en": problem.text.en, "zh": problem.text.zh, "field": problem.field}
+    end(import_id, "failed", error=said)
+
+
+def end(import_id: int, state: str, **more: Any) -> None:
+    """An import is over: its files go, the rejected rows stay."""
+    Import.objects.filter(id=import_id).update(state=state, finished_at=clock.now(), **more)
+    files.clear(import_id)

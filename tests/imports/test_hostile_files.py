@@ -1,0 +1,147 @@
+"""Whatever somebody uploads is refused or understood clearly, in both languages, without harm."""
+
+import gzip
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from regulars.imports import queries, reading, services
+from regulars.kernel.errors import Problem
+from tests.imports.worlds import imported, log, rejects, uploaded, written
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("home")]
+
+HEADER = "order,date,quantity,price,customer id\n"
+
+
+def zipped(**parts: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in parts.items():
+            archive.writestr(name.replace("__", "/"), data)
+    return file.getvalue()
+
+
+def bomb() -> bytes:
+    """An xlsx whose sheet unpacks to 300 MB of nothing."""
+    return zipped(**{"[Content_Types].xml": b"<Types/>", "xl__worksheets__sheet1.xml": b"0" * (300 << 20)})
+
+
+def lying(data: bytes) -> bytes:
+    """The same, but its directory says that the parts are small."""
+    size = (300 << 20).to_bytes(4, "little")
+    return data.replace(size, (1000).to_bytes(4, "little"))
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"\xff\xd8\xff\xe0 a picture", "not_a_table"),
+        (b"%PDF-1.7 a document", "not_a_table"),
+        (bytes(range(256)) * 40, "not_a_table"),
+        (b"a,b\n1\0,2\n", "not_a_table"),
+        (b"," * 10_000_000, "line_too_long"),
+        (HEADER.encode() + b"," * 10_000_000 + b"\n", "line_too_long"),
+        (b",".join(b"c%d" % i for i in range(600)) + b"\n", "too_many_columns"),
+        (b"\n\n  \n", "empty"),
+        (HEADER.encode(), "empty"),
+        (HEADER.encode() + b'1,2024-01-01,"2,3\n' + b"1,2024-01-01,1,1,7\n" * 20_000, "unclosed_quote"),
+        (b"\xef\xbb\xbfa,b\n\xff\xfe,1\n", "encoding"),
+        (gzip.compress(b"a,b\n" + b"1,2\n" * 100_000)[:-40], "broken_gzip"),
+        (gzip.compress(b"1,2\n" * 50_000_000, 9), "unpacked_too_big"),
+        (gzip.compress(gzip.compress(b"a,b\n1,2\n")), "packed_twice"),
+        (zipped(**{"orders.csv": b"a,b\n1,2\n"}), "zip"),
+        (b"PK\x03\x04 cut off", "broken_excel"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "broken_excel"),
+        (zipped(**{"[Content_Types].xml": b"<Types/>", "xl__workbook.xml": b"<x"}), "broken_excel"),
+        (bomb(), "unpacked_too_big"),
+        (lying(bomb()), "broken_excel"),
+        (b"PAR1 cut off", "broken_parquet"),
+    ],
+    ids=[
+        "jpeg", "pdf", "binary", "NUL", "commas", "commas below", "columns", "blank", "header only", "open quote",
+        "wrong after BOM", "half a gzip", "gzip bomb", "gzip of gzip", "zip", "half a zip", "broken xls", "not a workbook",
+        "zip bomb", "lying zip bomb", "half a parquet",
+    ],
+)  # fmt: skip
+def test_a_file_that_cant_be_read_is_refused_clearly_and_nothing_goes_in(
+    tmp_path: Path, data: bytes, code: str
+) -> None:
+    row = uploaded(written(tmp_path, data))
+    with pytest.raises(Problem) as refused:
+        services.read(services.Silent(), row.pk)
+    problem = refused.value
+    assert problem.code == code
+    assert problem.text.en
+    assert any("\u4e00" <= letter <= "\u9fff" for letter in problem.text.zh)
+    row = queries.get(row.pk)
+    assert (row.state, row.error["code"]) == ("failed", code)
+    assert log() == []
+
+
+def test_an_empty_file_is_refused_at_once() -> None:
+    from regulars.accounts.actors import SYSTEM
+
+    with pytest.raises(Problem) as refused:
+        services.upload(kind="orders", name="x.csv", chunks=[], by=SYSTEM)
+    assert (refused.value.code, refused.value.field) == ("empty", "file")
+    assert queries.imports() == []
+
+
+def test_half_a_file_gives_its_whole_rows_and_rejects_the_torn_one(tmp_path: Path) -> None:
+    whole = HEADER + "1,2024-01-01,1,5,茶客\n2,2024-01-02,1,5,茶客\n3,2024-01-03,1"
+    row = imported(written(tmp_path, whole))
+    assert (row.counts["sales_new"], row.counts["rejected"]) == (2, {"cells": 1})
+    torn = (HEADER + "1,2024-01-01,1,5,茶客\n2,2024-01-02,1,5,茶").encode()[:-1]
+    row = imported(written(tmp_path, torn), source="torn")
+    assert row.counts["sales_new"] == 2
+
+
+def test_rows_with_nul_bytes_too_many_cells_or_an_open_quote_come_back(tmp_path: Path) -> None:
+    rows = [f"{n},2024-01-01,1,5,c{n}" for n in range(1, 41)]
+    rows[9] = "10,2024-01-01,1,5,c\0d"
+    rows[19] = "20,2024-01-01,1,5,c20,and,more"
+    rows[39] = '40,2024-01-01,1,5,"c40'
+    row = imported(written(tmp_path, HEADER + "\n".join(rows) + "\n"))
+    assert row.counts["rejected"] == {"cells": 1, "nul": 1}
+    assert [(line[-3], line[-2]) for line in rejects(row)[1:]] == [
+        ("11", "The row contains NUL bytes."),
+        ("21", "The row has another number of cells than the header."),
+    ]
+
+
+def test_formulas_come_back_as_text_that_no_spreadsheet_runs(tmp_path: Path) -> None:
+    text = "order,date,quantity,price,\"=cmd|'/c calc'!A0\"\n"
+    text += '1,bad,-2,5,"=HYPERLINK(""http://evil"")"\n2,bad,+1,5,@SUM(A1)\n3,bad,1,-5.5,\tx\n'
+    found = rejects(imported(written(tmp_path, text), columns={"order_id": "order", "at": "date", "price": "price"}))
+    assert found[0][4] == "'=cmd|'/c calc'!A0"
+    assert found[1][:5] == ["1", "bad", "-2", "5", '\'=HYPERLINK("http://evil")']
+    assert found[2][4] == "'@SUM(A1)"
+    assert found[3][3] == "-5.5"
+
+
+def test_dates_of_1900_and_9999_are_rejected(tmp_path: Path) -> None:
+    text = HEADER + "1,1900-01-01,1,5,a\n2,9999-12-31,1,5,a\n3,2024-02-30,1,5,a\n4,,1,5,a\n5,2024-02-29,1,5,a\n"
+    row = imported(written(tmp_path, text))
+    assert row.counts["rejected"] == {"date_bad": 1, "date_early": 1, "date_late": 1, "date_missing": 1}
+    assert row.counts["sales_new"] == 1
+
+
+def test_a_wrong_encoding_asked_for_is_refused_at_its_field(tmp_path: Path) -> None:
+    path = written(tmp_path, "名称\n茶\n".encode("gb18030"))
+    for encoding in ("utf-8", "no-such-thing"):
+        with pytest.raises(Problem) as refused:
+            reading.layout(path, encoding=encoding)
+        assert (refused.value.code, refused.value.field) == ("encoding", "encoding")
+
+
+def test_a_name_like_a_path_leads_nowhere(home: Path) -> None:
+    from regulars.accounts.actors import SYSTEM
+
+    row = services.upload(kind="orders", name="..\\..\\etc/../../passwd", chunks=[b"x"], by=SYSTEM)
+    assert row.name == "passwd"
+    assert [p.relative_to(home).as_posix() for p in home.rglob("*") if p.is_file()] == [
+        f"files/imports/{row.pk}/source"
+    ]
