@@ -40,6 +40,7 @@ def _database(url: str) -> dict[str, Any]:
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": HOME / "regulars.sqlite3",
+            "CONN_MAX_AGE": None,  # the threads of serve stay, and so do their connections
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 30,

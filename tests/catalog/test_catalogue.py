@@ -6,6 +6,7 @@ import pytest
 
 from regulars import catalog
 from regulars.kernel.errors import Invalid
+from tools import events
 
 TRACKED = """Products Searched, Product List Viewed, Promotion Clicked, Product Viewed, Product Added, Checkout Started,
 Order Completed, Order Refunded, Order Cancelled, Coupon Applied, Ticket Opened, Survey Answered, Message Clicked,
@@ -138,3 +139,7 @@ def test_tens_of_thousands_of_events_a_second_are_checked() -> None:
     for _ in range(10_000):
         catalog.check("Order Completed", order)
     assert 10_000 / (time.perf_counter() - begin) > 30_000
+
+
+def test_the_documentation_of_events_is_what_the_catalogue_says() -> None:
+    assert events.FILE.read_text(encoding="utf-8") == events.document(), "run python -m tools.events"

@@ -1,6 +1,7 @@
 """Events that couldn't be taken: grouped by reason, repaired, replayed, discarded and fetched back."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from regulars.catalog import Fault, check
 from regulars.eventlog import quarantine, queries, services
 from regulars.eventlog.quarantine import BadEvent
 from regulars.eventlog.queries import QuarantinedEvent
+from regulars.kernel import clock
 from regulars.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from regulars.kernel.languages import Text
 from tests.eventlog.conftest import NOON, event
@@ -129,6 +131,19 @@ def test_what_was_discarded_can_be_fetched_back(actors: dict[str, Actor]) -> Non
     assert quarantine.restore(ids=[id], by=actors["admin"]) == 1
     assert quarantine.replay(ids=[id], intake=intake, by=actors["admin"]) == 1
     assert quarantine.restore(ids=[id], by=actors["admin"]) == 0
+
+
+def test_what_is_settled_goes_after_a_while_what_is_open_stays(actors: dict[str, Actor]) -> None:
+    quarantine.put([bad(order("a", 5), NOT_JSON), bad(order("b", "x")), bad(order("c", "x"))])
+    settled = [row.id for row in queries.quarantined() if row.payload["messageId"] != "c"]
+    with clock.frozen(NOON):
+        quarantine.replay(ids=settled[1:], intake=intake, by=actors["admin"])
+        quarantine.discard(ids=settled[:1], by=actors["admin"])
+    with clock.frozen(NOON + timedelta(days=30)):
+        assert quarantine.forget(keep=timedelta(days=30)) == 0
+    with clock.frozen(NOON + timedelta(days=31)):
+        assert quarantine.forget(keep=timedelta(days=30)) == 2
+    assert [row.payload["messageId"] for row in queries.quarantined()] == ["c"]
 
 
 def test_only_those_who_may_repair_do(actors: dict[str, Actor]) -> None:

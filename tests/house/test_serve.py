@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,10 +16,17 @@ from tests.house.conftest import ROOT, Server
 NewServer = Callable[[], Server]
 
 
-APPEND = """
+DJANGO = """
 import os, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "regulars.settings"
 import django; django.setup()
+"""
+ADD_WRITE_KEY = """
+from regulars.accounts.actors import SYSTEM
+from regulars.accounts.services import add_write_key
+add_write_key(name="Test", by=SYSTEM, key="rw_test")
+"""
+APPEND = """
 from regulars.eventlog.services import NewEvent, append
 from regulars.kernel import clock
 now = clock.now()
@@ -27,17 +35,30 @@ append([NewEvent(f"{sys.argv[1]}-{n}", "Order Completed", 1, now, now, {"order_i
 """
 
 
-def append(server: Server, name: str, count: int) -> None:
+def script(server: Server, text: str, *arguments: str) -> None:
+    """Run a few lines of Python on the server's folder."""
     done = subprocess.run(
-        [sys.executable, "-c", APPEND, name, str(count)], env=server.environment, cwd=ROOT, capture_output=True, text=True,
-        timeout=60, check=False,
+        [sys.executable, "-c", DJANGO + text, *arguments], env=server.environment, cwd=ROOT, capture_output=True,
+        text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def append(server: Server, name: str, count: int) -> None:
+    script(server, APPEND, name, str(count))
 
 
 def cursors(server: Server) -> dict[str, int]:
     with sqlite3.connect(server.home / "regulars.sqlite3") as database:
         return dict(database.execute("SELECT name, position FROM eventlog_cursor"))
+
+
+def last_position(server: Server) -> int:
+    with sqlite3.connect(server.home / "regulars.sqlite3") as database:
+        (last,) = database.execute("SELECT last FROM eventlog_numbering").fetchone()
+        (events, highest) = database.execute("SELECT count(*), max(position) FROM eventlog_event").fetchone()
+    assert events == highest == last, "positions are dense"
+    return int(last)
 
 
 def stop_and_check(server: Server, number: signal.Signals) -> None:
@@ -89,25 +110,77 @@ def test_servers_on_different_folders_run_side_by_side_and_ctrl_c_ends_one(
     assert httpx.get(f"{server.url}/login").status_code == 200
 
 
-def test_after_kill_9_it_starts_again_and_hands_on_every_event(
+class Client:
+    """A tracking client as the SDKs are: sends a batch again, with the same message ids, until it is accepted."""
+
+    def __init__(self, server: Server, name: str) -> None:
+        self.server, self.name, self.accepted, self.stop = server, name, list[str](), threading.Event()
+        self.thread = threading.Thread(target=self.send, daemon=True)
+
+    def send(self) -> None:
+        with httpx.Client(auth=("rw_test", ""), timeout=5) as http:
+            while not self.stop.is_set():
+                ids = [f"{self.name}-{len(self.accepted) + n}" for n in range(20)]
+                events = [
+                    {"type": "track", "event": "Product Viewed", "messageId": id, "userId": self.name} for id in ids
+                ]
+                while not self.sent(http, events):
+                    self.stop.wait(0.05)
+                self.accepted += ids
+
+    def sent(self, http: httpx.Client, events: list[dict[str, str]]) -> bool:
+        try:
+            return http.post(f"{self.server.url}/v1/batch", json={"batch": events}).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+
+def test_every_event_that_was_accepted_is_in_the_log_once_whenever_the_server_is_killed(
     new_server: NewServer, wait_for: Callable[..., None]
 ) -> None:
-    server = new_server().start()
-    append(server, "before", 1000)
+    server = new_server()
+    script(server, ADD_WRITE_KEY)
+    clients = [Client(server, f"client {n}") for n in range(3)]
+
+    def accepted() -> int:
+        return sum(len(client.accepted) for client in clients)
+
+    server.start()
+    for client in clients:
+        client.thread.start()
+    wait_for(lambda: accepted() >= 600, 60, "events to be accepted")
     server.kill()
     assert (server.home / "control.sock").exists(), "what is left behind mustn't be in the way"
     append(server, "between", 500)
     server.start()
-    append(server, "after", 250)
-    wait_for(lambda: cursors(server) and set(cursors(server).values()) == {1750}, 30, "every cursor at the end")
+    goal = accepted() + 300
+    wait_for(lambda: accepted() >= goal, 60, "events to be accepted again")
+    for client in clients:
+        client.stop.set()
+    for client in clients:
+        client.thread.join(20)
+    expected = {id for client in clients for id in client.accepted}
+
+    def log() -> list[tuple[str, int, int]]:
+        with sqlite3.connect(server.home / "regulars.sqlite3") as database:
+            return database.execute(
+                "SELECT message_id, position, record_id FROM eventlog_event WHERE name = 'Product Viewed'"
+            ).fetchall()
+
+    wait_for(lambda: len(log()) >= len(expected), 60, "the inbox to be taken in")
+    rows = log()
+    assert {message_id for message_id, _, _ in rows} == expected
+    assert len(rows) == len(expected) == accepted()
+    assert len({record_id for _, _, record_id in rows}) == len(clients)
+    wait_for(lambda: set(cursors(server).values()) == {last_position(server)}, 30, "every cursor at the end")
     stop_and_check(server, signal.SIGTERM)
 
 
 def test_a_command_that_needs_the_warehouse_runs_in_the_server_or_without_it(
     server: Server, new_server: NewServer
 ) -> None:
+    append(server, "a", 5)
     for one in (new_server(), server):
-        append(one, "a", 5)
         done = one.cli("refresh")
         assert done.returncode == 0, done.stderr
     assert "Traceback" not in server.log

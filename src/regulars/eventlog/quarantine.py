@@ -6,7 +6,7 @@ for each payload None when it was taken, or what is still wrong.
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -148,6 +148,13 @@ def discard(*, ids: Collection[int], by: Actor) -> int:
     count = rows.update(state="discarded", changed_at=clock.now())
     audit(by=by, action="Quarantine Discarded", details={"ids": sorted(ids)[:100], "count": count})
     return count
+
+
+def forget(*, keep: timedelta) -> int:
+    """Delete what was replayed or discarded longer than `keep` ago (it holds personal data); how many. What is open
+    stays until somebody settles it.
+    """
+    return Quarantined.objects.exclude(state="open").filter(changed_at__lt=clock.now() - keep).delete()[0]
 
 
 @transaction.atomic

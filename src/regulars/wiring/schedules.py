@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from regulars.accounts.queries import business
+from regulars.eventlog import quarantine
 from regulars.eventlog import services as eventlog
 from regulars.jobs import worker
 
 log = logging.getLogger(__name__)
 
+SETTLED = timedelta(days=30)  # how long an event that was discarded can be fetched back
 HOT_DAYS = 400  # how long events stay in the operational database unless the business set "hot_days"
 
 
@@ -35,7 +37,9 @@ def retention() -> bool:
 
 
 def tidy() -> bool:
+    """Delete what nobody needs any more: turns of jobs that are over, settled events of the quarantine."""
     worker.forget()
+    quarantine.forget(keep=SETTLED)
     return False
 
 
