@@ -351,15 +351,17 @@ def _cors(origin: bytes) -> list[tuple[bytes, bytes]]:
 
 async def _refuse(send: Send, refusal: Refusal, origin: bytes) -> None:
     text = refusal.text
-    told: dict[str, Any] = {
+    told: dict[str, Any] = {  # code and message at the top: the Python clients look for them before they give up
         "success": False,
-        "error": {"code": refusal.code, "message": {"en": text.en, "zh-hans": text.zh}},
+        "code": refusal.code,
+        "message": text.en,
+        "messages": {"en": text.en, "zh-hans": text.zh},
     }
     if refusal.faults:
         told["faults"] = [
             {
                 "index": index, "code": fault.code, "field": fault.field,
-                "message": {"en": fault.text.en, "zh-hans": fault.text.zh},
+                "messages": {"en": fault.text.en, "zh-hans": fault.text.zh},
             }
             for index, fault in refusal.faults
         ]  # fmt: skip
