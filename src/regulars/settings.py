@@ -70,6 +70,8 @@ DEBUG = False
 ALLOWED_HOSTS = os.environ.get("REGULARS_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
 PUBLIC_URL = os.environ.get("REGULARS_URL", "")
 TRACK_RATE = float(os.environ.get("REGULARS_TRACK_RATE", "0"))  # events a second for each write key; 0 is no limit
+API_RATE = int(os.environ.get("REGULARS_API_RATE", "600"))  # requests a minute for each API key; 0 is no limit
+WEBHOOKS_PRIVATE = os.environ.get("REGULARS_WEBHOOKS_PRIVATE") == "1"  # also to http:// and private addresses
 SECURE = PUBLIC_URL.startswith("https://")
 
 INSTALLED_APPS = [

@@ -99,6 +99,13 @@ def timeline(
     return _select(f"{where} ORDER BY at DESC, id DESC LIMIT %s", [*params, limit])
 
 
+def names_seen(names: Collection[str], *, among: int = 50_000) -> set[str]:
+    """Those of these names that bear any of the latest `among` events."""
+    newest = Event.objects.aggregate(newest=Max("id"))["newest"] or 0
+    rows = Event.objects.filter(id__gt=newest - among, name__in=names).values_list("name", flat=True)
+    return set(rows.distinct())
+
+
 def recent(
     *, name: str = "", source: str = "", after_id: int | None = None, before_id: int | None = None, limit: int = 50
 ) -> list[EventRow]:

@@ -18,6 +18,7 @@ from regulars.eventlog.ingest.inbox import Inbox
 from regulars.jobs import worker
 from regulars.kernel import clock
 from regulars.warehouse import refresh
+from regulars.webhooks import sending
 from regulars.wiring import receiving, schedules
 from regulars.wiring.jobs import KINDS
 from regulars.wiring.subscriptions import SUBSCRIBERS
@@ -64,6 +65,7 @@ def declared(inbox: Inbox | None = None) -> list[Loop]:
         *(Loop(f"dispatch {one.name}", partial(_dispatch, one), every=0.5, listens=True) for one in SUBSCRIBERS),
         Loop("live refresh", lambda: refresh.live() > 0, every=0.5),
         Loop("full refresh", refresh.step),
+        Loop("webhooks", lambda: sending.send_due() > 0, listens=True),
         *(Loop(f"jobs {place}", lambda: worker.run_ready() > 0, every=0.5) for place in (1, 2)),
         Loop("abandoned jobs", lambda: worker.revive(alone=False) > 0, every=30),
         *(Loop(f"schedule {one.name}", one.step, every=one.every) for one in schedules.SCHEDULES),

@@ -11,6 +11,7 @@ from regulars.accounts.queries import business
 from regulars.eventlog import quarantine
 from regulars.eventlog import services as eventlog
 from regulars.jobs import worker
+from regulars.webhooks import sending as webhooks
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +38,10 @@ def retention() -> bool:
 
 
 def tidy() -> bool:
-    """Delete what nobody needs any more: turns of jobs that are over, settled events of the quarantine."""
+    """Delete what nobody needs any more: turns of jobs that are over, settled events of the quarantine, deliveries of webhooks."""
     worker.forget()
     quarantine.forget(keep=SETTLED)
-    return False
+    return webhooks.forget() > 0
 
 
 SCHEDULES: tuple[Schedule, ...] = (

@@ -6,5 +6,9 @@ database with the cursors: don't change them.
 
 from regulars.eventlog.dispatch import Subscriber
 from regulars.warehouse import feed
+from regulars.webhooks import handlers as webhooks
 
-SUBSCRIBERS: tuple[Subscriber, ...] = (Subscriber("warehouse", feed.handle, own_place=True),)
+SUBSCRIBERS: tuple[Subscriber, ...] = (
+    Subscriber("warehouse", feed.handle, own_place=True),
+    Subscriber("webhooks", webhooks.handle),
+)
