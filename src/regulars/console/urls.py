@@ -11,5 +11,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("staff", include("regulars.console.staff.urls")),
     path("audit", include("regulars.console.audit.urls")),
     path("insights/", include("regulars.console.insights.urls")),
+    path("imports", include("regulars.console.imports.urls")),
     path("events", include("regulars.console.events.urls")),
 ]
