@@ -3,16 +3,10 @@
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
 PASSWORD = "correct horse battery"
-
-
-@pytest.fixture(autouse=True)
-def _no_attempts_yet() -> None:
-    cache.clear()
 
 
 def test_who_is_not_logged_in_is_asked_to_and_then_comes_where_they_wanted(people: dict[str, Any]) -> None:

@@ -46,21 +46,21 @@ def locale() -> str:
     return "zh_Hans_CN" if languages.current() == "zh-hans" else "en_US"
 
 
-def money(minor: int | None, *, whole: bool = False) -> str:
-    """Minor units of the business's currency: ¥1,234.56."""
-    return NOTHING if minor is None else amounts.formatted(int(minor), business().currency, whole=whole)
+def money(minor: int | str | None, *, whole: bool = False) -> str:
+    """Minor units of the business's currency: ¥1,234.56. Here as below "" (a template's unknown) is nothing, too."""
+    return NOTHING if minor in (None, "") else amounts.formatted(int(minor or 0), business().currency, whole=whole)
 
 
 def number(value: float | Decimal | int | None, digits: int = 0) -> str:
     """1,234 or, with digits, 1,234.5."""
-    if value is None:
+    if value is None or value == "":
         return NOTHING
     return str(format_decimal(value, format="#,##0" + ("." + "0" * digits if digits else ""), locale=locale()))
 
 
 def percent(share: float | Decimal | None, digits: int = 1) -> str:
     """A share of 1 as percent: 0.123 is 12.3%."""
-    if share is None:
+    if share is None or share == "":
         return NOTHING
     return str(format_percent(share, format="#,##0" + ("." + "0" * digits if digits else "") + "%", locale=locale()))
 
@@ -72,7 +72,7 @@ def local(at: datetime | int) -> datetime:
 
 def day(value: date | datetime | int | None) -> str:
     """A date, a moment, or days since 1970: 2026-11-22 in Chinese, 22 Nov 2026 in English."""
-    if value is None:
+    if value is None or value == "":
         return NOTHING
     if isinstance(value, datetime):
         value = local(value).date()
@@ -90,7 +90,7 @@ def month(value: int | None) -> str:
 
 def moment(at: datetime | int | None, *, seconds: bool = False) -> str:
     """The exact time in the business's zone."""
-    if at is None:
+    if at is None or at == "":
         return NOTHING
     then = local(at)
     return f"{day(then)} {then:%H:%M:%S}" if seconds else f"{day(then)} {then:%H:%M}"
@@ -98,7 +98,7 @@ def moment(at: datetime | int | None, *, seconds: bool = False) -> str:
 
 def ago(at: datetime | int | None) -> str:
     """Relative to now up to 30 days, the date beyond."""
-    if at is None:
+    if at is None or at == "":
         return NOTHING
     then = local(at)
     seconds = (clock.now() - then).total_seconds()

@@ -377,6 +377,12 @@ def tags_of(customer_ids: Collection[int]) -> dict[int, list[str]]:
     return {id: list(by_root[customer]) for id, customer in root.items()}
 
 
+def tagged(name: str) -> list[int]:
+    """The customers that have the tag, ascending."""
+    roots = Tagging.objects.filter(tag__key=name.casefold()[:50]).order_by("customer__root_id")
+    return list(roots.values_list("customer__root_id", flat=True).distinct())
+
+
 def all_tags(*, prefix: str = "", limit: int = 100) -> list[tuple[str, int]]:
     """(name, number of taggings), by name."""
     rows = list(Tag.objects.filter(key__startswith=prefix.casefold()).order_by("key")[:limit])

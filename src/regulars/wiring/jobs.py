@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from regulars.imports import services as imports
+from regulars.wiring import exports
 
 KINDS: dict[str, Callable[..., Any]] = {
     "imports.read": imports.read,
     "imports.run": imports.run,
+    exports.KIND: exports.export_customers,
 }

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from regulars.console import navigation
 from regulars.console.requests import ConsoleRequest, page
+from regulars.customers import queries
 
 LIMIT = 8
 
@@ -21,5 +22,6 @@ def results(request: ConsoleRequest) -> HttpResponse:
         for entry in navigation.entries_for(request.actor)
         if low in entry.text.en.casefold() or low in entry.text.zh.casefold()
     ]
-    context = {"pages": pages[:LIMIT], "customers": [], "wanted": wanted}
+    found = queries.find(wanted, limit=LIMIT) if request.actor.may("customers.view") else []
+    context = {"pages": pages[:LIMIT], "customers": found, "wanted": wanted}
     return render(request, "console/search/results.html", context)

@@ -42,7 +42,7 @@ def money_whole(minor: int | None) -> str:
 @register.filter
 def ago(at: datetime | int | None) -> SafeString:
     """A relative time with the exact one on hover."""
-    if at is None:
+    if at in (None, ""):
         return format_html("{}", formatting.NOTHING)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
@@ -55,11 +55,23 @@ def ago(at: datetime | int | None) -> SafeString:
 @register.filter
 def exact(at: datetime | int | None) -> SafeString:
     """The exact time, machine-readable too."""
-    if at is None:
+    if at in (None, ""):
         return format_html("{}", formatting.NOTHING)
     return format_html(
         '<time datetime="{}">{}</time>', formatting.local(at).isoformat(timespec="seconds"), formatting.moment(at)
     )
+
+
+@register.filter
+def iso(at: datetime | int) -> str:
+    """For a datetime attribute."""
+    return formatting.local(at).isoformat(timespec="seconds")
+
+
+@register.filter
+def clock(at: datetime | int) -> str:
+    """The time of day, under a heading that says the day."""
+    return f"{formatting.local(at):%H:%M}"
 
 
 @register.filter

@@ -85,6 +85,22 @@
   });
   // a choice that sends its form at once
   on("change", "[data-send]", function (e, input) { input.form.requestSubmit(); });
+  // tabs: a click or the arrow keys
+  function pick(tab) {
+    tab.parentElement.querySelectorAll("[data-tab]").forEach(function (t) {
+      t.setAttribute("aria-selected", t === tab ? "true" : "false");
+      t.tabIndex = t === tab ? 0 : -1;
+    });
+    document.getElementById(tab.getAttribute("aria-controls")).setAttribute("aria-labelledby", tab.id);
+  }
+  on("click", "[data-tab]", function (e, tab) { pick(tab); });
+  on("keydown", "[data-tab]", function (e, tab) {
+    if (e.key !== "ArrowRight" && e.key !== "ArrowLeft") return;
+    var all = Array.from(tab.parentElement.querySelectorAll("[data-tab]"));
+    var to = all[(all.indexOf(tab) + (e.key === "ArrowRight" ? 1 : all.length - 1)) % all.length];
+    to.focus();
+    to.click();
+  });
   on("click", "[data-copy]", function (e, button) {
     var from = button.dataset.copy ? document.getElementById(button.dataset.copy).textContent : button.dataset.text;
     navigator.clipboard.writeText(from).then(function () {
@@ -97,7 +113,7 @@
     if (form.method === "get") {
       form.querySelectorAll("input,select").forEach(function (i) { if (!i.value && i.name) i.disabled = true; });
       setTimeout(function () { form.querySelectorAll(":disabled").forEach(function (i) { i.disabled = false; }); }, 0);
-    } else if (form.method === "post" && !form.hasAttribute("hx-post")) {
+    } else if (form.method === "post" && !form.hasAttribute("hx-post") && !form.hasAttribute("data-again")) {
       if (form.dataset.sent) e.preventDefault();
       form.dataset.sent = "1";
     }

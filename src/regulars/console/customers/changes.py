@@ -1,0 +1,180 @@
+"""What can be done with a customer: tags, notes, consent, profile, identities, erasing, exporting. All can be
+undone but erasing, which asks for the number typed.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from regulars.console.customers import page as customer_page
+from regulars.console.requests import ConsoleRequest, back, page
+from regulars.console.toasts import toast
+from regulars.customers import services
+from regulars.customers.identities import KINDS
+from regulars.customers.profiles import FIELDS
+from regulars.kernel import clock
+from regulars.kernel.errors import Invalid, Problem
+from regulars.kernel.languages import Text
+
+
+def _answered(request: ConsoleRequest, id: int, part: str, context: Callable[[int], dict[str, Any]]) -> HttpResponse:
+    """The part of the page that changed for htmx, else the page."""
+    if not request.htmx:
+        return back(request, "customers:page", id)
+    return render(request, f"console/customers/{part}", context(id) | {"customer_id": id})
+
+
+@page(capability="tags.edit")
+@require_POST
+def tag(request: ConsoleRequest, id: int) -> HttpResponse:
+    name = request.POST.get("tag", "")
+    if services.tag(customer_ids=[id], name=name, by=request.actor):
+        said = Text("Tagged “{name}”.", "已添加标签“{name}”。").filled(name=name.strip())
+        toast(request, said, undo=reverse("customers:untag", args=[id]), fields={"tag": name})
+    return _answered(request, id, "_tags.html", customer_page.tags_context)
+
+
+@page(capability="tags.edit")
+@require_POST
+def untag(request: ConsoleRequest, id: int) -> HttpResponse:
+    name = request.POST.get("tag", "")
+    if services.untag(customer_ids=[id], name=name, by=request.actor):
+        said = Text("The tag “{name}” is taken off.", "已移除标签“{name}”。").filled(name=name.strip())
+        toast(request, said, undo=reverse("customers:tag", args=[id]), fields={"tag": name})
+    return _answered(request, id, "_tags.html", customer_page.tags_context)
+
+
+@page(capability="notes.edit")
+@require_POST
+def add_note(request: ConsoleRequest, id: int) -> HttpResponse:
+    note = services.add_note(customer_id=id, text=request.POST.get("text", ""), by=request.actor)
+    said = Text("The note is kept.", "备注已保存。")
+    toast(request, said, undo=reverse("customers:delete-note", args=[note]))
+    return _answered(request, id, "_notes.html", customer_page.notes_context)
+
+
+@page(capability="notes.edit")
+@require_POST
+def delete_note(request: ConsoleRequest, note_id: int) -> HttpResponse:
+    services.delete_note(note_id=note_id, by=request.actor)
+    toast(request, Text("The note is removed.", "备注已删除。"), undo=reverse("customers:restore-note", args=[note_id]))
+    return back(request, "customers:list")
+
+
+@page(capability="notes.edit")
+@require_POST
+def restore_note(request: ConsoleRequest, note_id: int) -> HttpResponse:
+    services.restore_note(note_id=note_id, by=request.actor)
+    toast(request, Text("The note is back.", "备注已恢复。"))
+    return back(request, "customers:list")
+
+
+@page(capability="consent.edit")
+@require_POST
+def consent(request: ConsoleRequest, id: int) -> HttpResponse:
+    given = request.POST.get("given") == "1"
+    change = services.give_consent if given else services.withdraw_consent
+    entry = change(
+        customer_id=id,
+        channel=request.POST.get("channel", ""),
+        purpose=request.POST.get("purpose", ""),
+        source="console",
+        by=request.actor,
+    )
+    if entry is not None:
+        said = Text("Consent recorded.", "已登记同意。") if given else Text("Withdrawal recorded.", "已登记撤回。")
+        toast(request, said, undo=reverse("customers:undo-consent", args=[entry]))
+    return _answered(request, id, "_consent.html", customer_page.consent_context)
+
+
+@page(capability="consent.edit")
+@require_POST
+def undo_consent(request: ConsoleRequest, entry_id: int) -> HttpResponse:
+    services.undo_consent(entry_id=entry_id, by=request.actor)
+    toast(request, Text("It stands as before.", "已恢复原状。"), kind="note")
+    return back(request, "customers:list")
+
+
+@page(capability="customers.edit")
+@require_POST
+def profile(request: ConsoleRequest, id: int) -> HttpResponse:
+    fields = {name: request.POST.get(name, "").strip() or None for name in FIELDS if name in request.POST}
+    try:
+        change = services.update_profile(customer_id=id, fields=fields, by=request.actor)
+    except Problem as problem:
+        return customer_page.shown(request, id, problem, "profile")
+    if change is not None:
+        toast(
+            request,
+            Text("The profile is changed.", "资料已修改。"),
+            undo=reverse("customers:undo-profile", args=[change]),
+        )
+    return redirect("customers:page", id)
+
+
+@page(capability="customers.edit")
+@require_POST
+def undo_profile(request: ConsoleRequest, change_id: int) -> HttpResponse:
+    services.undo_profile_change(change_id=change_id, by=request.actor)
+    toast(request, Text("The profile is as before.", "资料已恢复原状。"), kind="note")
+    return back(request, "customers:list")
+
+
+@page(capability="customers.edit")
+@require_POST
+def add_identity(request: ConsoleRequest, id: int) -> HttpResponse:
+    kind = request.POST.get("kind", "")
+    try:
+        services.add_identity(customer_id=id, kind=kind, value=request.POST.get("value", ""), by=request.actor)
+    except Problem as problem:
+        at_field = Invalid(problem.code, problem.text, field="value")
+        return customer_page.shown(request, id, at_field, "identity")
+    toast(request, Text("{kind} added.", "已添加{kind}。").filled(kind=KINDS[kind]))
+    return redirect("customers:page", id)
+
+
+@page(capability="customers.edit")
+def add(request: ConsoleRequest) -> HttpResponse:
+    """Somebody new, by hand."""
+    kinds = ("phone", "email", "member_card")
+    problem = None
+    if request.method == "POST":
+        identities = [(kind, request.POST[kind].strip()) for kind in kinds if request.POST.get(kind, "").strip()]
+        fields = {name: request.POST.get(name, "").strip() or None for name in ("name", "city")}
+        try:
+            id = services.add_customer(identities=identities, fields=fields, by=request.actor)
+        except Problem as fault:
+            problem = fault
+        else:
+            return redirect("customers:page", id)
+    context = {"kinds": [(kind, KINDS[kind], request.POST.get(kind, "")) for kind in kinds], "problem": problem,
+               "given": request.POST}  # fmt: skip
+    return render(request, "console/customers/add.html", context, status=problem.status if problem else 200)
+
+
+@page(capability="customers.erase")
+@require_POST
+def erase(request: ConsoleRequest, id: int) -> HttpResponse:
+    if request.POST.get("confirm", "").strip() != str(id):
+        fault = Invalid(
+            "confirm", Text("Type the customer's number to erase them.", "请输入客户编号以确认删除。"), field="confirm"
+        )
+        return customer_page.shown(request, id, fault, "erase")
+    services.erase(customer_id=id, by=request.actor)
+    toast(request, Text("The person is erased; the figures stay.", "个人信息已删除，统计数字保留。"))
+    return redirect("customers:page", id)
+
+
+@page(capability="customers.export")
+@require_POST
+def export_person(request: ConsoleRequest, id: int) -> HttpResponse:
+    bundle = services.export_person(customer_id=id, by=request.actor)
+    return HttpResponse(
+        bundle,
+        content_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="customer-{id}-{clock.now():%Y%m%d}.zip"'},
+    )

@@ -1,0 +1,174 @@
+"""The customers' list as its address says it: filters, order and search, and the chips that show them."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.http import QueryDict
+
+from regulars.analytics import lifecycle, rfm
+from regulars.console import explanations, formatting
+from regulars.customers import queries
+from regulars.kernel import money
+from regulars.kernel.languages import Text
+from regulars.warehouse.queries.customers import Filters
+
+LISTS = ("stage", "group", "store", "channel")
+RANGES: dict[str, tuple[str, Text, str]] = {
+    "net": ("net", Text("Net spend", "净消费"), "money"),
+    "orders": ("orders", Text("Orders", "订单数"), "number"),
+    "recency": ("recency_days", Text("Days since the last purchase", "距上次购买天数"), "number"),
+    "value": ("expected_value", Text("Expected value", "预期价值"), "money"),
+}
+SORTS = ("net", "orders", "last_day", "first_day", "p_alive", "expected_value", "silent_days")
+NAMES: dict[str, Text] = {
+    "stage": Text("Stage", "阶段"),
+    "group": Text("RFM group", "RFM 分组"),
+    "store": Text("Store", "门店"),
+    "channel": Text("Channel", "渠道"),
+    "tag": Text("Tag", "标签"),
+    "risk": Text("At risk of leaving", "有流失风险"),
+}
+MOST_FOUND = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter that is on; `url` is the list without it."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    q: str
+    tag: str
+    lists: dict[str, tuple[str, ...]]
+    risk: bool
+    scores: dict[str, int]
+    ranges: dict[str, tuple[str, str]]
+    anonymous: bool
+    sort: str
+    descending: bool
+    given: QueryDict = field(repr=False)
+
+    @property
+    def narrowed(self) -> bool:
+        return bool(self.chips or self.q)
+
+    @property
+    def query(self) -> str:
+        """The address without the page."""
+        return _without(self.given).urlencode()
+
+    @property
+    def chips(self) -> list[Chip]:
+        chips = []
+        for name in LISTS:
+            chips += [
+                Chip(f"{NAMES[name]} {_said(name, value)}", _url(self.given, name, value)) for value in self.lists[name]
+            ]
+        if self.tag:
+            chips.append(Chip(f"{NAMES['tag']} {self.tag}", _url(self.given, "tag")))
+        if self.risk:
+            chips.append(Chip(str(NAMES["risk"]), _url(self.given, "risk")))
+        chips += [Chip(f"{name.upper()} = {score}", _url(self.given, name)) for name, score in self.scores.items()]
+        for name, (low, high) in self.ranges.items():
+            said = f"{low} – {high}" if low and high else f"≥ {low}" if low else f"≤ {high}"
+            chips.append(Chip(f"{RANGES[name][1]} {said}", _url(self.given, f"{name}_min", None, f"{name}_max")))
+        return chips
+
+    def filters(self) -> Filters:
+        """As the warehouse takes them, but for the tag; a search narrows to whom it finds."""
+        ranges: dict[str, tuple[float | None, float | None]] = {
+            RANGES[name][0]: (_figure(low, RANGES[name][2]), _figure(high, RANGES[name][2]))
+            for name, (low, high) in self.ranges.items()
+        }
+        return Filters(
+            stages=self.lists["stage"], groups=self.lists["group"], stores=self.lists["store"],
+            channels=self.lists["channel"], warned=True if self.risk else None, known=None if self.q or self.anonymous
+            else True, ranges=ranges, ids=tuple(card.id for card in queries.find(self.q, limit=MOST_FOUND))
+            if self.q else None, r=self.scores.get("r"), f=self.scores.get("f"), m=self.scores.get("m"),
+        )  # fmt: skip
+
+
+def asked(given: QueryDict) -> Asked:
+    """What makes no sense in an address is left out."""
+    sort = given.get("sort", "-net")
+    name = sort.removeprefix("-")
+    known = {"stage": set(lifecycle.STAGES), "group": set(rfm.GROUPS)}
+    return Asked(
+        q=given.get("q", "").strip()[:200],
+        tag=given.get("tag", "").strip()[:50],
+        lists={
+            key: tuple(value for value in given.getlist(key) if value and (key not in known or value in known[key]))
+            for key in LISTS
+        },
+        risk=given.get("risk") == "1",
+        scores={key: int(given.get(key, "")) for key in ("r", "f", "m") if given.get(key) in ("1", "2", "3", "4", "5")},
+        ranges={
+            key: ends
+            for key in RANGES
+            if any(ends := (_amount(given.get(f"{key}_min", "")), _amount(given.get(f"{key}_max", ""))))
+        },
+        anonymous=given.get("anonymous") == "1",
+        sort=name if name in SORTS else "net",
+        descending=sort.startswith("-") or name not in SORTS,
+        given=given,
+    )
+
+
+def _amount(text: str) -> str:
+    try:
+        amount = Decimal(text.replace(",", "").strip())
+    except InvalidOperation:
+        return ""
+    return f"{amount.normalize():f}" if amount.is_finite() and abs(amount) < 10**12 else ""
+
+
+def _figure(text: str, unit: str) -> int | None:
+    if not text:
+        return None
+    return money.to_minor(text, formatting.business().currency) if unit == "money" else int(Decimal(text))
+
+
+def _said(name: str, value: str) -> str:
+    if name == "stage":
+        return str(explanations.stage_text(value))
+    return str(explanations.group_text(value)) if name == "group" else value
+
+
+def _without(given: QueryDict) -> QueryDict:
+    rest = given.copy()
+    for name in ("after", "save"):
+        rest.pop(name, None)
+    return rest
+
+
+def _url(given: QueryDict, name: str, value: str | None = None, also: str = "") -> str:
+    rest = _without(given)
+    kept = [other for other in rest.getlist(name) if value is not None and other != value]
+    rest.setlist(name, kept)
+    if also:
+        rest.pop(also, None)
+    return "?" + rest.urlencode()
+
+
+def columns(given: QueryDict) -> list[dict[str, Any]]:
+    """The heads of the table: text, address that sorts by it, how it is sorted now, the figure's key."""
+    now = given.get("sort", "-net")
+    heads = (
+        ("net", Text("Net spend", "净消费"), "net"),
+        ("orders", Text("Orders", "订单"), "orders"),
+        ("last_day", Text("Last purchase", "最近购买"), ""),
+        ("p_alive", Text("Comes back", "会再来"), "p_alive"),
+        ("expected_value", Text("Expected value", "预期价值"), "expected_value"),
+    )
+    found = []
+    for name, text, about in heads:
+        rest = _without(given)
+        rest["sort"] = name if now == f"-{name}" else f"-{name}"
+        order = "descending" if now == f"-{name}" else "ascending" if now == name else ""
+        found.append({"text": text, "url": "?" + rest.urlencode(), "order": order, "about": about})
+    return found

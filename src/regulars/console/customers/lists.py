@@ -1,0 +1,154 @@
+"""The list of customers: searched, filtered, sorted, paged by key; tagged and exported many at once."""
+
+from django.http import FileResponse, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from regulars.analytics import lifecycle, rfm
+from regulars.console import explanations
+from regulars.console.customers import filters, saved
+from regulars.console.requests import ConsoleRequest, back, page
+from regulars.console.toasts import toast
+from regulars.customers import queries, services
+from regulars.kernel import languages
+from regulars.kernel.errors import Invalid, Problem
+from regulars.kernel.languages import Text
+from regulars.warehouse import queries as warehouse
+from regulars.wiring import exports
+
+SIZE = 50
+MOST_AT_ONCE = 20_000
+
+
+@page(capability="customers.view")
+def customers(request: ConsoleRequest) -> HttpResponse:
+    asked = filters.asked(request.GET)
+    snapshot = warehouse.snapshot()
+    wanted = asked.filters()
+    wanted = exports.with_tag(wanted, asked.tag) if asked.tag else wanted
+    rows = warehouse.customers.page(
+        snapshot, filters=wanted, sort=asked.sort, descending=asked.descending, after=request.GET.get("after"),
+        limit=SIZE,
+    )  # fmt: skip
+    ids = [row.customer_id for row in rows.rows]
+    found = list(wanted.ids or ()) if asked.q else []
+    cards = queries.by_ids([*ids, *found])
+    listed = [{"card": cards[row.customer_id], "scores": row} for row in rows.rows if row.customer_id in cards]
+    if asked.q and not asked.chips and not request.GET.get("after"):  # found, but not judged yet
+        listed += [{"card": cards[id], "scores": None} for id in found if id in cards and id not in ids]
+    if not snapshot.version and not asked.narrowed and not listed:  # nothing is judged before the first refresh
+        listed = [{"card": card, "scores": None} for card in queries.page(limit=SIZE)]
+    context = {
+        "rows": listed,
+        "tags": queries.tags_of(ids),
+        "following": rows.after,
+        "asked": asked,
+        "columns": filters.columns(request.GET),
+        "stages": lifecycle.STAGES.items(),
+        "groups": [(key, explanations.group_text(key)) for key in rfm.GROUPS],
+        "ranges": [
+            (f"{key}_min", f"{key}_max", text, *asked.ranges.get(key, ("", "")))
+            for key, (_, text, _) in filters.RANGES.items()
+        ],
+        "all_tags": [name for name, _ in queries.all_tags()],
+        "views": saved.views(by=request.actor),
+        "snapshot": snapshot,
+    } | warehouse.customers.stores_and_channels(snapshot)
+    return render(request, "console/customers/list.html", context)
+
+
+def _chosen(request: ConsoleRequest) -> list[int]:
+    """The rows ticked, or all customers of the list when that is asked for."""
+    if request.POST.get("all") != "1":
+        given = ",".join(request.POST.getlist("ids")).split(",")
+        return [int(id) for id in given if id.isascii() and id.isdigit()]
+    asked = filters.asked(QueryDict(request.POST.get("query", "")))
+    wanted = asked.filters()
+    wanted = exports.with_tag(wanted, asked.tag) if asked.tag else wanted
+    ids = warehouse.customers.ids(warehouse.snapshot(), filters=wanted, limit=MOST_AT_ONCE + 1)
+    if len(ids) > MOST_AT_ONCE:
+        raise Invalid(
+            "too_many",
+            Text(
+                "That would be more than {most} customers. Narrow the list first.",
+                "超过 {most} 位客户，请先缩小筛选范围。",
+            ).filled(most=MOST_AT_ONCE),
+        )
+    return ids
+
+
+@page(capability="tags.edit")
+@require_POST
+def tag_many(request: ConsoleRequest) -> HttpResponse:
+    name = request.POST.get("tag", "")
+    done = services.tag(customer_ids=_chosen(request), name=name, by=request.actor)
+    _told_tag(
+        request, done, name, reverse("customers:untag-many"), Text("Tagged {n} customers.", "已给 {n} 位客户打标签。")
+    )
+    return back(request, "customers:list")
+
+
+@page(capability="tags.edit")
+@require_POST
+def untag_many(request: ConsoleRequest) -> HttpResponse:
+    name = request.POST.get("tag", "")
+    done = services.untag(customer_ids=_chosen(request), name=name, by=request.actor)
+    _told_tag(
+        request,
+        done,
+        name,
+        reverse("customers:tag-many"),
+        Text("Took the tag off {n} customers.", "已从 {n} 位客户移除标签。"),
+    )
+    return back(request, "customers:list")
+
+
+def _told_tag(request: ConsoleRequest, done: list[int], name: str, undo: str, text: Text) -> None:
+    ids = {"ids": ",".join(map(str, done))} if len(done) <= 5_000 else {}
+    toast(request, text.filled(n=len(done)), undo=undo if done and ids else "", fields={"tag": name} | ids)
+
+
+@page(capability="customers.export")
+@require_POST
+def export(request: ConsoleRequest) -> HttpResponse:
+    asked = filters.asked(QueryDict(request.POST.get("query", "")))
+    job_id = exports.start_export(
+        filters=asked.filters(), tag=asked.tag, sort=asked.sort, descending=asked.descending,
+        language=languages.current(), by=request.actor,
+    )  # fmt: skip
+    return redirect("jobs:page", job_id)
+
+
+@page(capability="customers.export")
+def exported(request: ConsoleRequest, job_id: str) -> HttpResponse:
+    path = exports.exported(job_id, by=request.actor)
+    return FileResponse(path.open("rb"), as_attachment=True, filename="customers.csv")  # type: ignore[return-value]
+
+
+@page(capability="customers.view")
+@require_POST
+def save_view(request: ConsoleRequest) -> HttpResponse:
+    query = request.POST.get("query", "")
+    try:
+        row = saved.save(
+            name=request.POST.get("name", ""), query=query, shared=request.POST.get("shared") == "1", by=request.actor
+        )
+    except Problem as problem:
+        toast(request, problem.text, kind="fault")
+    else:
+        toast(request, Text("Saved as “{name}”.", "已保存为“{name}”。").filled(name=row.name))
+    return redirect(f"{reverse('customers:list')}?{query}")
+
+
+@page(capability="customers.view")
+@require_POST
+def remove_view(request: ConsoleRequest, id: int) -> HttpResponse:
+    row = saved.remove(id=id, by=request.actor)
+    toast(
+        request,
+        Text("The view “{name}” is removed.", "已删除视图“{name}”。").filled(name=row.name),
+        undo=reverse("customers:save-view"),
+        fields={"name": row.name, "query": row.query, "shared": "1" if row.shared else ""},
+    )
+    return redirect("customers:list")

@@ -1,0 +1,117 @@
+"""Events as lines of a timeline: what happened, said in a few words from the event's own properties."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from regulars import catalog
+from regulars.accounts.queries import names_of
+from regulars.console import explanations, formatting
+from regulars.customers.consents import CHANNELS, PURPOSES
+from regulars.customers.identities import KINDS
+from regulars.customers.profiles import FIELDS
+from regulars.eventlog.rows import EventRow
+from regulars.kernel import languages, money
+from regulars.kernel.languages import Text
+
+ICONS = {
+    "browsing": "eye", "cart": "shopping-cart", "orders": "receipt", "coupons": "ticket", "sharing": "share",
+    "visits": "map-pin", "service": "headset", "surveys": "star", "messages": "mail", "loyalty": "medal",
+    "profile": "user-edit", "decisions": "route", "other": "point",
+}  # fmt: skip
+_GOOD, _BAD = "good", "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    event: EventRow
+    icon: str
+    title: Text
+    text: str
+    amount: str
+    mood: str  # good, bad or ""
+    by: str
+
+
+def lines(events: Iterable[EventRow]) -> list[Line]:
+    rows = list(events)
+    names = names_of({row.actor for row in rows if row.actor})
+    return [_line(row, names.get(row.actor, "")) for row in rows]
+
+
+def _line(row: EventRow, by: str) -> Line:
+    entry = catalog.CATALOG.get(row.name)
+    properties = row.properties
+    icon = ICONS.get(entry.group if entry else "other", "point")
+    return Line(row, icon, catalog.title(row.name), _text(row.name, properties), _amount(properties), _mood(row), by)
+
+
+def _mood(row: EventRow) -> str:
+    score = row.properties.get("score")
+    if row.name in ("Complaint Filed", "Order Refunded", "Order Cancelled"):
+        return _BAD
+    if row.name == "Survey Answered" and isinstance(score, int | float):
+        best, worst = (4, 2) if row.properties.get("kind") == "csat" else (9, 6)
+        return _GOOD if score >= best else _BAD if score <= worst else ""
+    return ""
+
+
+def _amount(properties: dict[str, Any]) -> str:
+    for name in ("total", "revenue", "value"):
+        if properties.get(name) not in (None, ""):
+            try:
+                currency = str(properties.get("currency") or formatting.business().currency).upper()
+                minor = money.to_minor(str(properties[name]), currency)
+                return money.formatted(minor, currency)
+            except (InvalidOperation, ValueError, LookupError):
+                return ""
+    return ""
+
+
+def _text(name: str, properties: dict[str, Any]) -> str:
+    """The few words; "" where the title says all."""
+    parts: list[str] = []
+    said = properties.get
+    products = said("products")
+    if isinstance(products, list) and products:
+        names = [str(p.get("name") or p.get("product_id") or "") for p in products if isinstance(p, dict)]
+        parts.append(_listed([n for n in names if n]))
+    elif said("name") or said("product_id") or said("title"):
+        parts.append(str(said("name") or said("title") or said("product_id")))
+    if said("score") is not None:
+        kind = str(said("kind") or "").upper()
+        parts.append(f"{kind} {said('score')}".strip())
+    if name.startswith("Consent"):
+        channel, purpose = str(said("channel")), str(said("purpose"))
+        parts.append(f"{CHANNELS.get(channel, channel)} · {PURPOSES.get(purpose, purpose)}")
+    if name == "Profile Updated":
+        parts.append(_listed([str(FIELDS.get(f, f)) for f in said("fields") or []]))
+    if name == "Customer Identified":
+        parts.append(_listed([str(KINDS.get(k, k)) for k in said("kinds") or []]))
+    if name in ("Customers Merged", "Customers Unmerged"):
+        parts.append(f"#{said('source')} → #{said('target')}")
+    for key in ("tag", "query", "reason", "service", "subject", "path", "coupon_name", "coupon_id", "points", "tier"):
+        value = said(key)
+        if value not in (None, "") and str(value) not in parts:
+            parts.append(str(value))
+    if said("stage"):
+        parts.append(str(explanations.stage_text(str(said("stage")))))
+    for key in ("store", "store_id", "channel"):
+        value = said(key)
+        if isinstance(value, str) and value and not name.startswith("Consent"):
+            parts.append(value)
+            if key == "store":
+                break
+    return " · ".join(part for part in parts if part)[:300]
+
+
+def _listed(names: list[str]) -> str:
+    mark = "、" if languages.current() == "zh-hans" else ", "
+    more = Text(" and {n} more", " 等 {n} 件").filled(n=len(names) - 3) if len(names) > 3 else Text("", "")
+    return mark.join(names[:3]) + str(more)
+
+
+def quantity(thousandths: int) -> str:
+    """Thousandths of a piece as people write it: 2, 0.5."""
+    return f"{(Decimal(thousandths) / 1000).normalize():f}"

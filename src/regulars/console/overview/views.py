@@ -1,0 +1,166 @@
+"""What changed, who is about to leave, and what to do next."""
+
+from dataclasses import dataclass
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from regulars.accounts.actors import Actor
+from regulars.analytics import lifecycle
+from regulars.console import charts, formatting
+from regulars.console.customers.page import reasons
+from regulars.console.requests import ConsoleRequest, page
+from regulars.customers.queries import by_ids
+from regulars.eventlog import queries as log
+from regulars.kernel.languages import Text
+from regulars.warehouse import queries
+from regulars.warehouse.queries.customers import Filters
+
+PERIODS: dict[str, tuple[int, Text, Text]] = {
+    "7": (7, Text("7 days", "7 天"), Text("the week before", "前一周")),
+    "28": (28, Text("28 days", "28 天"), Text("the 28 days before", "前 28 天")),
+    "90": (90, Text("90 days", "90 天"), Text("the 90 days before", "前 90 天")),
+}
+FIGURES: tuple[tuple[str, Text, str, charts.Unit, str], ...] = (
+    ("net", Text("Net revenue", "净销售额"), "revenue", "money", "up"),
+    ("orders", Text("Orders", "订单数"), "orders", "number", "up"),
+    ("buyers", Text("Buyers", "购买客户数"), "buyers", "number", "up"),
+    ("new_buyers", Text("New buyers", "新购客户"), "new_buyers", "number", "up"),
+    ("average_order", Text("Average order", "客单价"), "average_order", "money", "up"),
+)
+SHORT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something worth doing today: a sentence with its figures, and where to do it."""
+
+    icon: str
+    text: Text
+    why: Text
+    url: str
+
+
+@page(capability="insights.view")
+def overview(request: ConsoleRequest) -> HttpResponse:
+    period = request.GET.get("period", "7")
+    period = period if period in PERIODS else "7"
+    days, _, before = PERIODS[period]
+    moment = queries.snapshot()
+    figures = queries.overview.figures(moment, days=days)
+    series = queries.overview.series(moment, days=2 * days)
+    risk = queries.risk.totals(moment)
+    flow = queries.lifecycle.flow(moment, months=1)
+    leaving = queries.customers.page(moment, filters=Filters(warned=True), sort="net", limit=SHORT).rows
+    fresh = queries.customers.page(moment, filters=Filters(), sort="first_day", limit=SHORT).rows
+    lost = queries.customers.page(moment, filters=Filters(stages=("lost",)), sort="last_day", limit=SHORT).rows
+    context = {
+        "moment": moment,
+        "notices": queries.notices(moment),
+        "period": period,
+        "periods": [(key, text) for key, (_, text, _) in PERIODS.items()],
+        "before": before,
+        "figures": [
+            (figures[key], text, about, unit, good, _spark(series[-days:], key, text, unit))
+            for key, text, about, unit, good in FIGURES
+        ],
+        "revenue": _revenue(series, days, before),
+        "stages": _stages(moment),
+        "steps": _steps(moment, risk, flow, request.actor),
+        "leaving": [(row, reasons(row)) for row in leaving],
+        "fresh": [row for row in fresh if row.first_day is not None],
+        "lost": lost,
+        "cards": by_ids([row.customer_id for row in (*leaving, *fresh, *lost)]),
+    }
+    return render(request, "console/overview/page.html", context)
+
+
+def _spark(series: list[queries.overview.Day], key: str, text: Text, unit: charts.Unit) -> charts.Chart | None:
+    if key == "average_order":
+        return charts.spark(str(text), [day.net // day.orders if day.orders else None for day in series], unit=unit)
+    return charts.spark(str(text), [getattr(day, key) for day in series], unit=unit)
+
+
+def _revenue(series: list[queries.overview.Day], days: int, before: Text) -> charts.Chart:
+    now, then = series[-days:], series[:-days]
+    return charts.lines(
+        str(Text("Net revenue by day", "每日净销售额")),
+        [formatting.day(day.day) for day in now],
+        [
+            (str(Text("this period", "本期")), [day.net for day in now], "@accent"),
+            (str(before), [day.net for day in then], "@quiet"),
+        ],
+        unit="money",
+        height=240,
+        first=str(Text("Day", "日期")),
+    )
+
+
+def _stages(moment: queries.Snapshot) -> charts.Chart:
+    found = queries.lifecycle.stages(moment)
+    title = str(Text("Customers by stage", "各阶段客户数"))
+    chart = charts.bars(
+        title,
+        [str(lifecycle.STAGES[stage.key]) for stage in found],
+        [(title, [stage.customers for stage in found], "@accent")],
+        sideways=True,
+        height=240,
+        urls=[f"{reverse('customers:list')}?stage={stage.key}" for stage in found],
+        first=str(Text("Stage", "阶段")),
+    )
+    for item, stage in zip(chart.option["series"][0]["data"], found, strict=True):
+        item["itemStyle"] = {"color": f"@stage-{stage.key}"}
+    return chart
+
+
+def _steps(
+    moment: queries.Snapshot, risk: queries.risk.Totals, flow: list[queries.lifecycle.Flow], actor: Actor
+) -> list[Step]:
+    """In order of what it is worth."""
+    customers = reverse("customers:list")
+    steps = []
+    best = queries.customers.count(
+        moment, filters=Filters(warned=True, groups=("champions", "loyal", "needs_attention"))
+    )
+    if best:
+        text = Text("Call {n} good customers who are slipping away", "联系 {n} 位正在疏远的好客户").filled(
+            n=formatting.number(best)
+        )
+        why = Text("Everybody at risk together brought {net}.", "全部有流失风险的客户累计消费 {net}。").filled(
+            net=formatting.money(risk.net, whole=True)
+        )
+        url = f"{customers}?risk=1&group=champions&group=loyal&group=needs_attention&sort=-net"
+        steps.append(Step("phone-call", text, why, url))
+    new = queries.customers.count(moment, filters=Filters(stages=("new",)))
+    if new:
+        text = Text("Invite {n} new customers to come again", "邀请 {n} 位新客再次光顾").filled(
+            n=formatting.number(new)
+        )
+        why = Text("The second visit makes a regular.", "第二次光顾最能留住客户。")
+        steps.append(Step("calendar-heart", text, why, f"{customers}?stage=new&sort=-last_day"))
+    dormant = queries.customers.count(
+        moment, filters=Filters(stages=("dormant",), ranges={"p_alive": (0.5, None), "orders": (2, None)})
+    )
+    if dormant:
+        text = Text("Wake {n} dormant customers who may still come", "唤醒 {n} 位仍可能回来的沉睡客户").filled(
+            n=formatting.number(dormant)
+        )
+        why = Text("More likely than not they haven't left for good.", "他们多半还没有真正离开。")
+        steps.append(Step("bell-ringing", text, why, f"{customers}?stage=dormant&sort=-expected_value"))
+    gone = sum(part.customers for part in flow if part.target == "lost" and part.source not in ("lost", ""))
+    if gone:
+        text = Text("Find out why {n} customers were lost this month", "了解本月流失的 {n} 位客户为何离开").filled(
+            n=formatting.number(gone)
+        )
+        why = Text("See where they came from.", "看看他们来自哪个阶段。")
+        steps.append(Step("message-question", text, why, reverse("insights:lifecycle")))
+    if actor.may("quarantine.repair"):
+        waiting = sum(group.count for group in log.quarantine_groups())
+        if waiting:
+            text = Text("Repair {n} events in quarantine", "修复隔离区中的 {n} 个事件").filled(
+                n=formatting.number(waiting)
+            )
+            why = Text("Until then they are in no figure.", "修复之前，它们不计入任何数字。")
+            steps.append(Step("shield-exclamation", text, why, reverse("events:quarantine")))
+    return steps

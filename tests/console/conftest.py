@@ -1,0 +1,93 @@
+"""A small tea shop for the console's tests: a few customers with orders, in a warehouse of its own."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from regulars.kernel import clock
+
+DAY = timedelta(days=1)
+ORDERS = {"rain": list(range(3, 123, 10)), "ming": list(range(150, 300, 10)), "eve": [20]}  # days ago
+NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _afresh(settings: Any) -> None:
+    """No attempts to log in yet; and passwords hashed quickly, because every test adds six people."""
+    cache.clear()
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def _events(record: int, days_ago: list[int], total: str) -> list[Any]:
+    from regulars.eventlog.services import NewEvent
+
+    return [
+        NewEvent(
+            f"order-{record}-{ago}",
+            "Order Completed",
+            record,
+            NOW - ago * DAY,
+            NOW - ago * DAY,
+            {
+                "order_id": f"A{record}-{ago}",
+                "currency": "CNY",
+                "store": "西湖店",
+                "products": [{"product_id": "p1", "name": "龙井", "price": total, "quantity": 1}],
+            },
+            {},
+            "track:1",
+        )
+        for ago in days_ago
+    ]
+
+
+@pytest.fixture
+def shop(home: Path, people: dict[str, Any]) -> Iterator[dict[str, int]]:
+    """Ids by name: 王小雨 comes every ten days, 李明 came every ten days and stopped, =Eve bought once. It is 30 June 2026;
+    nobody has been judged yet.
+    """
+    from regulars.customers.services import Claim, resolve
+    from regulars.eventlog.services import append
+    from regulars.warehouse import engine
+
+    with clock.frozen(NOW):
+        claims = [
+            (("phone", "13800000001"), ("email", "xiaoyu@example.com"), "王小雨"),
+            (("phone", "13800000002"), ("email", "ming@example.com"), "李明"),
+            (("phone", "13800000003"), ("email", "eve@example.com"), "=Eve"),
+        ]
+        ids = resolve([Claim((a, b), {"name": name}, NOW - 400 * DAY) for a, b, name in claims])
+        rain, ming, eve = (id or 0 for id in ids)
+        append(
+            _events(rain, ORDERS["rain"], "50.00")
+            + _events(ming, ORDERS["ming"], "80.00")
+            + _events(eve, ORDERS["eve"], "30.00")
+        )
+        yield {"rain": rain, "ming": ming, "eve": eve}
+    engine.close()
+
+
+@pytest.fixture
+def judged(shop: dict[str, int]) -> dict[str, int]:
+    """The same shop after a refresh."""
+    from regulars.warehouse import refresh
+
+    refresh.bring_up(full_anyway=True)
+    return shop
+
+
+@pytest.fixture
+def as_role(people: dict[str, Any]) -> Any:
+    """`as_role("agent")`: a client of somebody with the role, in English."""
+
+    def client(role: str, language: str = "en") -> Client:
+        made = Client(headers={"Accept-Language": language})
+        made.force_login(people[role])
+        return made
+
+    return client

@@ -1,0 +1,280 @@
+"""Customers in the console: found, filtered, changed, merged, erased, exported; and everything undone again."""
+
+import csv
+import io
+import zipfile
+from typing import Any
+
+import pytest
+
+from regulars.customers import queries
+
+NAMES = {"rain": "王小雨", "ming": "李明", "eve": "=Eve"}
+
+
+def _listed(page: str) -> list[str]:
+    return [
+        name
+        for name, shown in sorted(NAMES.items(), key=lambda pair: page.find(f">{pair[1]}</a>"))
+        if f">{shown}</a>" in page
+    ]
+
+
+LISTS = [
+    ("", ["ming", "rain", "eve"]),  # by net spend: 15 × 80, 12 × 50, 30
+    ("?sort=net", ["eve", "rain", "ming"]),
+    ("?sort=-last_day", ["rain", "eve", "ming"]),
+    ("?q=%2B86 138 0000 0002", ["ming"]),
+    ("?q=EVE@example.com", ["eve"]),
+    ("?q=王小", ["rain"]),
+    ("?q=nobody", []),
+    ("?stage=lost", ["ming"]),
+    ("?stage=new&stage=active", ["rain", "eve"]),
+    ("?orders_min=2&orders_max=12", ["rain"]),
+    ("?net_min=500.5", ["ming", "rain"]),
+    ("?recency_max=20", ["rain", "eve"]),
+    ("?store=西湖店", ["ming", "rain", "eve"]),
+    ("?stage=nonsense&net_min=x&sort=drop&r=9", ["ming", "rain", "eve"]),
+]
+
+
+def test_the_address_says_who_is_listed(judged: dict[str, int], as_role: Any) -> None:
+    client = as_role("marketer")
+    for query, found in LISTS:
+        answer = client.get("/customers" + query)
+        assert answer.status_code == 200, query
+        assert _listed(answer.content.decode()) == found, query
+
+
+def test_pages_follow_each_other_by_key(judged: dict[str, int], as_role: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from regulars.console.customers import lists
+
+    monkeypatch.setattr(lists, "SIZE", 2)
+    client = as_role("marketer")
+    first = client.get("/customers").content.decode()
+    assert _listed(first) == ["ming", "rain"]
+    following = first.partition('rel="next"')[0].rpartition('href="')[2].partition('"')[0]
+    second = client.get("/customers" + following).content.decode()
+    assert _listed(second) == ["eve"]
+    assert 'rel="next"' not in second
+    assert client.get("/customers?after=damaged").status_code == 422
+
+
+def test_many_are_tagged_at_once_filtered_by_it_and_it_is_undone(judged: dict[str, int], as_role: Any) -> None:
+    client = as_role("marketer")
+    page = client.post(
+        "/customers/tag", {"all": "1", "query": "stage=active&stage=lost", "tag": "茶友"}, follow=True
+    ).content.decode()
+    assert "Tagged 2 customers." in page
+    assert _listed(client.get("/customers?tag=茶友").content.decode()) == ["ming", "rain"]
+    _undo(client, page)
+    assert queries.tagged("茶友") == []
+
+
+def test_a_view_is_saved_under_a_name_and_removed_with_undo(shop: dict[str, int], as_role: Any) -> None:
+    client, colleague = as_role("marketer"), as_role("manager")
+    client.post("/customers/views", {"name": "去年的老客", "query": "stage=lost", "shared": "1"})
+    assert "?stage=lost" in colleague.get("/customers").content.decode()
+    page = client.get("/customers").content.decode()
+    remove = page.partition("/remove")[0].rpartition('action="')[2] + "/remove"
+    assert colleague.post(remove).status_code == 404
+    gone = client.post(remove, follow=True).content.decode()
+    assert 'name="query" value="stage=lost"' in gone  # in the form that undoes it
+    assert "去年的老客</a>" not in gone
+
+
+def test_an_export_holds_the_list_with_identities_and_no_formulas(
+    judged: dict[str, int], as_role: Any, actors: dict[str, Any]
+) -> None:
+    from regulars.jobs import worker
+    from regulars.jobs.models import Job
+    from regulars.wiring.jobs import KINDS
+
+    client = as_role("marketer")
+    job = client.post("/customers/export", {"query": "stage=active&stage=new"})["Location"].rpartition("/")[2]
+    worker.kinds(KINDS)
+    worker.run(job)
+    assert Job.objects.get(id=job).state == "done", Job.objects.get(id=job).error
+    body = b"".join(client.get(f"/customers/exports/{job}").streaming_content)
+    rows = list(csv.reader(io.StringIO(body.decode("utf-8-sig"))))
+    head, *people = rows
+    assert [row[head.index("Name")] for row in people] == ["王小雨", "'=Eve"]
+    assert people[0][head.index("Phone")] == "'+8613800000001"
+    assert people[0][head.index("Net spend")] == "600.00"
+    assert as_role("manager").get(f"/customers/exports/{job}").status_code == 200
+    assert as_role("agent").get(f"/customers/exports/{job}").status_code == 403
+
+
+def test_the_page_says_worth_stage_and_why_somebody_is_about_to_leave(judged: dict[str, int], as_role: Any) -> None:
+    page = as_role("agent").get(f"/customers/{judged['ming']}").content.decode()
+    assert "CN¥1,200.00" in page
+    assert "138****0002" in page
+    assert "13800000002" not in page
+    assert "Order Completed" not in page.partition('<ol class="timeline">')[0]
+    assert page.count('class="event ') + page.count('class="event"') == 15 + 1  # orders, and that he was identified
+
+
+def test_the_timeline_is_filtered_and_goes_on_by_key(shop: dict[str, int], as_role: Any, monkeypatch: Any) -> None:
+    from regulars.console.customers import page as customer_page
+
+    monkeypatch.setattr(customer_page, "SIZE", 10)
+    client = as_role("agent")
+    htmx = {"HX-Request": "true"}
+    first = client.get(f"/customers/{shop['ming']}/timeline?kind=orders", headers=htmx).content.decode()
+    assert first.count('<li class="event') == 10
+    following = first.partition("after=")[2].partition('"')[0]
+    second = client.get(f"/customers/{shop['ming']}/timeline?kind=orders&after={following}", headers=htmx)
+    assert second.content.decode().count('<li class="event') == 5
+
+
+def test_an_identity_in_full_is_noted_in_the_audit_trail(shop: dict[str, int], as_role: Any) -> None:
+    from regulars.accounts.queries import audit
+
+    phone = next(row for row in queries.identities(shop["eve"]) if row.kind == "phone")
+    address = f"/customers/{shop['eve']}/identity"
+    assert as_role("store").post(address, {"identity": phone.id}).status_code == 403
+    shown = as_role("agent").post(address, {"identity": phone.id}).content.decode()
+    assert "+8613800000003" in shown
+    assert audit(limit=1)[0].action == "Identity Shown"
+    assert as_role("agent").post(address, {"identity": 999999}).status_code == 404
+
+
+def _undo(client: Any, page: str) -> Any:
+    """Press Undo on the toast of a page."""
+    form = page.partition("data-toast>")[2].partition('<form method="post" action="')[2].partition("</form>")[0]
+    fields = {
+        part.partition('"')[0]: part.partition('value="')[2].partition('"')[0] for part in form.split('name="')[1:]
+    }
+    return client.post(form.partition('"')[0], fields, follow=True)
+
+
+def test_tags_notes_consent_and_profile_are_changed_and_undone(shop: dict[str, int], as_role: Any) -> None:
+    client, id = as_role("agent"), shop["rain"]
+    page = client.post(f"/customers/{id}/tags", {"tag": "VIP"}, follow=True).content.decode()
+    assert [tag.name for tag in queries.tags(id)] == ["VIP"]
+    _undo(client, page)
+    assert queries.tags(id) == []
+
+    page = client.post(f"/customers/{id}/notes", {"text": "喜欢靠窗"}, follow=True).content.decode()
+    assert "喜欢靠窗" in page
+    _undo(client, page)
+    assert queries.notes(id) == []
+
+    wanted = {"channel": "sms", "purpose": "marketing"}
+    client.post(f"/customers/{id}/consent", wanted | {"given": "1"}, follow=True)
+    page = client.post(f"/customers/{id}/consent", wanted | {"given": "0"}, follow=True).content.decode()
+    assert queries.consent_states(id)["sms", "marketing"].given is False
+    _undo(client, page)
+    assert queries.consent_states(id)["sms", "marketing"].given is True
+
+    page = client.post(f"/customers/{id}/profile", {"name": "王晓雨", "city": "杭州"}, follow=True).content.decode()
+    assert queries.get(id).fields["name"] == "王晓雨"
+    _undo(client, page)
+    assert queries.get(id).fields == queries.get(id).fields | {"name": "王小雨", "city": None}
+
+
+def test_htmx_gets_the_part_that_changed_with_the_toast(shop: dict[str, int], as_role: Any) -> None:
+    answer = as_role("agent").post(f"/customers/{shop['rain']}/tags", {"tag": "VIP"}, headers={"HX-Request": "true"})
+    page = answer.content.decode()
+    assert "<html" not in page
+    assert "VIP" in page
+    assert 'hx-swap-oob="beforeend:#toasts"' in page
+
+
+def test_a_problem_over_htmx_is_a_toast_and_leaves_the_page_as_it_is(shop: dict[str, int], as_role: Any) -> None:
+    answer = as_role("agent").post(f"/customers/{shop['rain']}/tags", {"tag": "x" * 51}, headers={"HX-Request": "true"})
+    assert answer.status_code == 422
+    assert (answer["HX-Retarget"], answer["HX-Reswap"]) == ("#toasts", "beforeend")
+    assert "A tag has 1 to 50 characters." in answer.content.decode()
+
+
+def test_a_bad_birthday_is_told_at_its_field_and_what_was_typed_stays(shop: dict[str, int], as_role: Any) -> None:
+    answer = as_role("agent").post(f"/customers/{shop['rain']}/profile", {"name": "王大雨", "birthday": "the 31st"})
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert 'id="fault-birthday"' in page
+    assert 'value="王大雨"' in page and 'value="the 31st"' in page
+    assert queries.get(shop["rain"]).fields["name"] == "王小雨"
+
+
+def test_an_identity_of_somebody_else_is_refused_with_the_reason(shop: dict[str, int], as_role: Any) -> None:
+    answer = as_role("agent").post(f"/customers/{shop['rain']}/identities", {"kind": "phone", "value": "138 0000 0002"})
+    assert answer.status_code == 422
+    assert "Another customer has this already" in answer.content.decode()
+
+
+def test_two_are_merged_after_a_preview_and_taken_apart_again(judged: dict[str, int], as_role: Any) -> None:
+    client, rain, ming = as_role("agent"), judged["rain"], judged["ming"]
+    found = client.get(f"/customers/{rain}/merge?q=13800000002").content.decode()
+    assert f"?with={ming}" in found
+    preview = client.get(f"/customers/{rain}/merge?with={ming}").content.decode()
+    assert "CN¥600.00" in preview and "CN¥1,200.00" in preview
+    page = client.post(f"/customers/{rain}/merge", {"with": ming, "keep": ["name"]}, follow=True).content.decode()
+    assert queries.root_of(ming) == rain
+    assert queries.get(rain).fields["name"] == "李明"
+    assert client.get(f"/customers/{ming}")["Location"] == f"/customers/{rain}"
+    _undo(client, page)
+    assert queries.root_of(ming) == ming
+    assert [queries.get(id).fields["name"] for id in (rain, ming)] == ["王小雨", "李明"]
+
+
+def test_a_merge_with_oneself_is_refused(shop: dict[str, int], as_role: Any) -> None:
+    answer = as_role("agent").get(f"/customers/{shop['rain']}/merge?with={shop['rain']}")
+    assert answer.status_code == 409
+    assert "These are one customer already." in answer.content.decode()
+
+
+def test_a_person_is_erased_only_with_their_number_typed(judged: dict[str, int], as_role: Any) -> None:
+    client, id = as_role("manager"), judged["eve"]
+    refused = client.post(f"/customers/{id}/erase", {"confirm": "yes"})
+    assert refused.status_code == 422
+    assert 'id="fault-confirm"' in refused.content.decode()
+    page = client.post(f"/customers/{id}/erase", {"confirm": str(id)}, follow=True).content.decode()
+    assert "This person was erased on" in page
+    assert "=Eve" not in page and "e***@" not in page
+    assert "CN¥30.00" in page  # the figures stay
+    assert client.post(f"/customers/{id}/notes", {"text": "x"}).status_code == 409
+
+
+def test_a_person_gets_everything_kept_about_them(shop: dict[str, int], as_role: Any) -> None:
+    answer = as_role("manager").post(f"/customers/{shop['rain']}/export")
+    files = zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
+    assert files == ["README.txt", "profile.json", "events.json"]
+
+
+def test_somebody_new_needs_an_identity_nobody_else_has(shop: dict[str, int], as_role: Any) -> None:
+    client = as_role("agent")
+    assert client.post("/customers/add", {"name": "赵六"}).status_code == 422
+    taken = client.post("/customers/add", {"name": "赵六", "phone": "13800000001"})
+    assert taken.status_code == 409
+    assert 'id="fault-phone"' in taken.content.decode() and 'value="赵六"' in taken.content.decode()
+    made = client.post("/customers/add", {"name": "赵六", "phone": "13800000009", "city": "苏州"})
+    id = int(made["Location"].rpartition("/")[2])
+    assert queries.get(id).fields["city"] == "苏州"
+
+
+MAY = {
+    "tags": ({"tag": "x"}, {"admin", "manager", "marketer", "agent", "store"}),
+    "notes": ({"text": "x"}, {"admin", "manager", "marketer", "agent", "store"}),
+    "consent": (
+        {"channel": "sms", "purpose": "survey", "given": "1"},
+        {"admin", "manager", "marketer", "agent", "store"},
+    ),
+    "profile": ({"city": "x"}, {"admin", "manager", "marketer", "agent"}),
+    "merge": ({}, {"admin", "manager", "agent"}),
+    "erase": ({"confirm": ""}, {"admin", "manager"}),
+    "export": ({}, {"admin", "manager", "marketer"}),
+}
+
+
+def test_each_role_does_what_it_may_and_is_refused_the_rest(shop: dict[str, int], people: Any, as_role: Any) -> None:
+    for deed, (given, allowed) in MAY.items():
+        for role in people:
+            status = as_role(role).post(f"/customers/{shop['rain']}/{deed}", given).status_code
+            assert (status == 403) == (role not in allowed), (deed, role, status)
+
+
+def test_search_finds_customers_by_any_identity(shop: dict[str, int], as_role: Any) -> None:
+    client = as_role("store")
+    for wanted in ("13800000002", "MING@example.com", "李明", f"#{shop['ming']}"):
+        assert f'href="/customers/{shop["ming"]}"' in client.get("/search", {"q": wanted}).content.decode(), wanted
