@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from regulars.analytics import facts
+from regulars.analytics import engines, facts
 from regulars.analytics.engines.duck import Duck
 from tests.analytics.world import World, arrow
 
@@ -18,7 +18,7 @@ class Shop(Duck):
         for empty in (facts.FIGURES, facts.SCORES):
             self.register({"given": arrow(empty, [])})
             self.connection.execute(f"CREATE OR REPLACE TABLE {empty.get_name()} AS FROM given")
-        self.keep("purchases", facts.purchases())
+        self.keep("purchases", engines.sql(facts.purchases))
         return self
 
 

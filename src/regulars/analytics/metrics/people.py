@@ -80,9 +80,8 @@ def stage_flow(*, months: tuple[tuple[int, int], ...], cutoffs: Cutoffs, thresho
     )
     people = customers().left_join(held, "customer_id").drop("customer_id_right")
     people = people.filter(~people.erased, people.known | people.first_day.notnull())
-    begun = ibis.least(
-        ibis.coalesce(people.created_day, people.first_day, _NEVER), ibis.coalesce(people.first_day, _NEVER)
-    )
+    recorded = ibis.ifelse(people.known, ibis.coalesce(people.created_day, 0), _NEVER)
+    begun = ibis.least(recorded, ibis.coalesce(people.first_day, _NEVER))
 
     def stage_at(month: int, end: int) -> ir.Value:
         count, last = people[f"visits_{month}"], people[f"last_{month}"]
