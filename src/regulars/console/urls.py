@@ -13,5 +13,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("staff", include("regulars.console.staff.urls")),
     path("audit", include("regulars.console.audit.urls")),
     path("insights/", include("regulars.console.insights.urls")),
+    path("imports", include("regulars.console.imports.urls")),
     path("events", include("regulars.console.events.urls")),
 ]

@@ -16,7 +16,7 @@ Meaning = Literal["paid", "refunded", "cancelled", "unpaid"]
 DateOrder = Literal["auto", "ymd", "dmy", "mdy"]
 Decimals = Literal["auto", ".", ","]
 
-KINDS: dict[Kind, Text] = {
+KINDS: dict[str, Text] = {
     "orders": Text("Orders", "订单"),
     "customers": Text("Customers", "客户"),
     "events": Text("Events", "事件"),

@@ -76,7 +76,7 @@ def saved_mapping(name: str, kind: str) -> Mapping:
     row = SavedMapping.objects.filter(name=name, kind=kind).first()
     if row is None:
         text = Text("There is no mapping “{name}” for {kind}.", "没有名为“{name}”的{kind}映射。")
-        raise NotFound("mapping", text.filled(name=name, kind=mappings.KINDS[kind]), field="mapping")  # type: ignore[index]
+        raise NotFound("mapping", text.filled(name=name, kind=mappings.KINDS[kind]), field="mapping")
     return mappings.parsed(row.mapping)
 
 
@@ -96,7 +96,6 @@ class Preview:
     faults: list[Invalid]
     statuses: list[tuple[str, int]]
     decided: Decided
-    samples: dict[str, list[str]]
 
 
 def preview(row: Import) -> Preview:
@@ -105,11 +104,10 @@ def preview(row: Import) -> Preview:
     with staging.opened(files.stage(row.pk)) as database:
         shown, decided = staging.preview(database, layout.headers, mapping, surroundings())
         found = staging.statuses(database, layout.headers, mapping)
-        samples = staging.samples(database, layout.headers)
         faults = mappings.missing(mapping, layout.headers) + _foreign(row, mapping, layout.headers, database)
     doubts = [(one["field"], Text(one["en"], one["zh"])) for one in row.remarks]
     doubts += [one for one in decided.told if one not in doubts]
-    return Preview(shown, doubts, faults, found, decided, samples)
+    return Preview(shown, doubts, faults, found, decided)
 
 
 def ready(row: Import) -> None:

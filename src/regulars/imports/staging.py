@@ -270,16 +270,6 @@ def statuses(database: duckdb.DuckDBPyConnection, headers: list[str], mapping: M
     ).fetchall()
 
 
-def samples(database: duckdb.DuckDBPyConnection, headers: list[str], count: int = 3) -> dict[str, list[str]]:
-    """Header → its first filled cells, for people to recognise a column by."""
-    found = database.execute(
-        "SELECT " + ", ".join(f"(list(tidy(c{i}) ORDER BY row) FILTER (tidy(c{i}) IS NOT NULL))[:{count}]"
-                              for i in range(len(headers))) + " FROM (SELECT * FROM raw ORDER BY row LIMIT 200)"
-    ).fetchone()  # fmt: skip
-    assert found
-    return {header: [text[:60] for text in texts or []] for header, texts in zip(headers, found, strict=True)}
-
-
 def _parsed(
     database: duckdb.DuckDBPyConnection, headers: list[str], mapping: Mapping, decided: Decided, about: Surroundings,
     where: str = "TRUE",
@@ -351,12 +341,15 @@ def _parsed(
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """One row of the preview: `values` target → as understood (epoch µs for dates), `reason` when it isn't taken."""
+    """One row of the preview: `values` target → as understood (epoch µs for dates), `reason` when it isn't taken;
+    `cells` header → as it stands in the file.
+    """
 
     row: int
     kind: str
     reason: str
     values: dict[str, Any]
+    cells: dict[str, str]
 
 
 def preview(
@@ -367,6 +360,10 @@ def preview(
     last = database.execute("SELECT max(row) FROM (SELECT row FROM raw ORDER BY row LIMIT ?)", [count]).fetchone()
     assert last
     sql = _parsed(database, headers, mapping, decided, about, where=f"row <= {int(last[0])}")
+    cells = {
+        number: dict(zip(headers, ((text or "")[:200] for text in texts), strict=True))
+        for number, *texts in database.execute(f"SELECT * FROM raw WHERE row <= {int(last[0])}").fetchall()
+    }
     found = database.execute(f"{sql} ORDER BY row")
     names = [part[0] for part in found.description or []]
     answer = []
@@ -381,7 +378,7 @@ def preview(
             shown["currency"] = row["money"]
         if "birthday" in mapping.columns and mapping.kind == "customers":
             shown["birthday"] = row["born"].date().isoformat() if row["born"] else None
-        answer.append(Understood(row["row"], row["kind"], row["reason"] or "", shown))
+        answer.append(Understood(row["row"], row["kind"], row["reason"] or "", shown, cells[row["row"]]))
     return answer, decided
 
 
