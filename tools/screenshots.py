@@ -46,7 +46,7 @@ def login(page: Page, base: str, email: str, password: str) -> None:
     page.goto(f"{base}/login")
     page.fill("input[name=email]", email)
     page.fill("input[name=password]", password)
-    page.click("button[type=submit]")
+    page.press("input[name=password]", "Enter")
     page.wait_for_url(lambda url: "/login" not in url)
 
 

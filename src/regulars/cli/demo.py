@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 @click.option(
     "--last-day", type=click.DateTime(["%Y-%m-%d"]), default=None, help="Its last day; yesterday if none is given."
 )
+@click.option("--if-empty", is_flag=True, help="Only into a folder in which nothing has happened yet.")
 @click.option("--evaluate", is_flag=True, help="Load nothing: say how much of what was planted the system finds.")
-def command(customers: int, seed: int, last_day: datetime | None, evaluate: bool) -> None:
+def command(customers: int, seed: int, last_day: datetime | None, if_empty: bool, evaluate: bool) -> None:
     """Load two years of a made-up chain of tea houses, or hold the system against what was planted in it."""
     if evaluate:
         evaluation()(say=click.echo)
@@ -30,6 +31,10 @@ def command(customers: int, seed: int, last_day: datetime | None, evaluate: bool
     from regulars.kernel.errors import Conflict
     from regulars.warehouse import refresh
     from regulars.wiring import control
+
+    if if_empty and _used():
+        _say_logins()
+        return
 
     def made() -> "World":
         yesterday = clock.day_of(clock.day_number(clock.today(business().zone)) - 1)
@@ -44,6 +49,31 @@ def command(customers: int, seed: int, last_day: datetime | None, evaluate: bool
         if taken.code != "folder_in_use":
             raise
         _load(made(), feeding=False)  # the server that runs on this folder feeds its warehouse from the log
+
+
+def _used() -> bool:
+    """Whether anything has happened in this folder, or somebody works in it."""
+    from django.core.management import call_command
+
+    from regulars.accounts.queries import staff
+    from regulars.eventlog.queries import last_position
+    from regulars.wiring import control
+
+    with control.owning():
+        call_command("migrate", verbosity=0, interactive=False)
+        return last_position() > 0 or staff().exists()
+
+
+def _say_logins() -> None:
+    from regulars.demo import people
+    from regulars.kernel.languages import Text
+
+    for place, email in enumerate(people.logins()):
+        if place == 0:
+            login = Text("The demo's login: {email} with the password {password}", "演示账号：{email}，密码 {password}")
+            click.echo(str(login.filled(email=email, password=people.PASSWORD)))
+        else:
+            click.echo(f"  {email}")
 
 
 def evaluation() -> "Served":
@@ -71,9 +101,10 @@ def _evaluate(say: "Say") -> None:
 
 def _load(made: "World", *, feeding: bool) -> None:
     from regulars.accounts.actors import SYSTEM
-    from regulars.demo import loading
+    from regulars.demo import loading, people
     from regulars.kernel.languages import Text
 
+    people.employ(by=SYSTEM)
     said = {
         "customers": Text("{many:,} customers are in.", "已载入 {many:,} 位客户。"),
         "events": Text("{many:,} events are in.", "已载入 {many:,} 个事件。"),
@@ -89,3 +120,4 @@ def _load(made: "World", *, feeding: bool) -> None:
         "新增 {new:,} 个事件。埋设的内容见 {file}；对照请运行：regulars demo --evaluate",
     )
     click.echo(str(done.filled(new=new, file=loading.truths_file())))
+    _say_logins()

@@ -153,6 +153,7 @@ def heat(
     option = {
         "xAxis": {"type": "category", "data": list(across), "position": "top"},
         "yAxis": {"type": "category", "data": list(down), "inverse": True},
+        "legend": {"show": False},
         "visualMap": {"min": 0, "max": highest or 1, "show": False},
         "series": [{"type": "heatmap", "data": data, "name": title}],
     }
@@ -169,8 +170,9 @@ def sankey(
     height: int = 420,
     head: Sequence[str] = (),
     urls: dict[str, str] | None = None,
+    columns: dict[str, int] | None = None,
 ) -> Chart:
-    """A flow: nodes of (key, label, colour), links of (key from, key to, value)."""
+    """A flow: nodes of (key, label, colour), links of (key from, key to, value); `columns` says where nodes stand."""
     labels = {key: label for key, label, _ in nodes}
     option = {
         "series": [
@@ -179,6 +181,7 @@ def sankey(
                 "data": [
                     {"name": key, "label_text": label, "itemStyle": {"color": colour}}
                     | ({"url": urls[key]} if urls and key in urls else {})
+                    | ({"depth": columns[key]} if columns else {})
                     for key, label, colour in nodes
                 ],
                 "links": [{"source": a, "target": b, "value": value(v, unit)} for a, b, v in links if v],

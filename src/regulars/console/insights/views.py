@@ -9,6 +9,7 @@ from regulars.analytics import rfm as groups
 from regulars.console import charts, formatting
 from regulars.console.requests import page
 from regulars.customers.queries import by_ids
+from regulars.kernel import clock
 from regulars.kernel.languages import Text
 from regulars.warehouse import queries
 from regulars.warehouse.queries.sales import Dimension
@@ -175,6 +176,7 @@ def lifecycle(request: HttpRequest) -> HttpResponse:
                 str(Text("From month to month", "逐月流动")),
                 [nodes[key] for key in sorted(nodes)],
                 [(f"{f.month - 1}:{f.source}", f"{f.month}:{f.target}", f.customers) for f in flows],
+                columns={key: int(key.partition(":")[0]) - months[0] + 1 for key in nodes},
                 head=[str(Text("From", "从")), str(Text("To", "到")), str(Text("Customers", "客户"))],
                 height=460,
             )
@@ -184,12 +186,19 @@ def lifecycle(request: HttpRequest) -> HttpResponse:
     )  # fmt: skip
 
 
+def _judged(within: int, observed: int, row: queries.rhythm.SecondOrder) -> float | None:
+    """The share that came again, once so many days have passed for everybody of the month."""
+    return within / row.customers if row.customers and observed == row.customers else None
+
+
 @page(capability="insights.view")
 def cohorts(request: HttpRequest) -> HttpResponse:
     """Do customers come back?"""
     moment = queries.snapshot()
     found = queries.cohorts.retention(moment, months=13)
-    width = max((len(cohort.buyers) for cohort in found), default=0)
+    today = clock.day_of(moment.as_of)
+    running = today.year * 12 + today.month - 1  # not over yet: its share would look like a fall
+    width = max((min(len(cohort.buyers), running - cohort.month) for cohort in found), default=0)
     return render(
         request,
         "console/insights/cohorts.html",
@@ -201,14 +210,18 @@ def cohorts(request: HttpRequest) -> HttpResponse:
                 [str(Text("+{n}", "+{n}").filled(n=n)) for n in range(1, width)],
                 [f"{formatting.month(c.month)} · {formatting.number(c.size)}" for c in found],
                 [
-                    [c.share(n) if n < len(c.buyers) and c.size else None for n in range(1, width)]
+                    [c.share(n) if n < min(len(c.buyers), running - c.month) else None for n in range(1, width)]
                     for c in found
                 ],
                 unit="percent",
                 height=90 + 30 * len(found),
                 first=str(Text("First month · customers", "首购月 · 客户数")),
             ),
-            "second": queries.rhythm.second_orders(moment, months=13),
+            "second": [
+                (row, _judged(row.within_30, row.observed_30, row), _judged(row.within_60, row.observed_60, row),
+                 _judged(row.within_90, row.observed_90, row))
+                for row in queries.rhythm.second_orders(moment, months=13)
+            ],
         },
     )  # fmt: skip
 
