@@ -1,0 +1,182 @@
+"""How many tracked events a second the door takes in, durably, against the same door that answers from memory.
+
+    PYTHONPATH=src python -m bench.ingest [--requests 60000] [--connections 64] [--rounds 3]
+
+The server (granian, one process, as `regulars serve` runs it, without the loops) and this load generator share the
+machine. Rounds on both take turns; the medians and their ratio are printed.
+"""
+
+import argparse
+import asyncio
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+EVENT = (
+    b'{"type":"track","event":"Product Viewed","userId":"u%06d","anonymousId":"a-%06d","messageId":"%s-%010d",'
+    b'"timestamp":"2026-05-01T08:00:00.000Z","properties":{"product_id":"P-1001","name":"\xe7\xbe\xbd\xe7\xbb\x92\xe6\x9c\x8d",'
+    b'"price":699,"currency":"CNY","category":"Coats"},"context":{"library":{"name":"analytics.js","version":"next-1.84.0"},'
+    b'"page":{"path":"/p/1001","url":"https://shop.example/p/1001","title":"Coat"},"locale":"zh-CN"}}'
+)
+HEAD = (
+    b"POST /v1/%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic " + b64encode(b"bench:") +
+    b"\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+)  # fmt: skip
+BATCH = 100
+_sent = 0
+
+
+def request(batch: bool) -> bytes:
+    global _sent
+    events = []
+    for _ in range(BATCH if batch else 1):
+        _sent += 1
+        events.append(EVENT % (_sent % 50_000, _sent % 50_000, b"bench", _sent))
+    body = b'{"batch":[' + b",".join(events) + b"]}" if batch else events[0]
+    return HEAD % (b"batch" if batch else b"track", len(body)) + body
+
+
+class Connection(asyncio.Protocol):
+    """One request at a time; the next goes out when the answer is in."""
+
+    def __init__(self, run: "Run") -> None:
+        self.run = run
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        if self.run.requests:
+            transport.write(self.run.next())
+
+    def data_received(self, data: bytes) -> None:
+        answers = data.count(b"HTTP/1.1 200")
+        if not answers:
+            self.run.failed(data)
+        if self.run.answered(answers):
+            self.transport.write(self.run.next())
+        else:
+            self.transport.close()
+
+
+class Run:
+    """So many requests, made beforehand so that making them isn't measured."""
+
+    def __init__(self, requests: list[bytes]) -> None:
+        self.requests = requests
+        self.left = len(requests)
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def next(self) -> bytes:
+        return self.requests.pop()
+
+    def answered(self, answers: int) -> bool:
+        self.left -= answers
+        if self.left <= 0 and not self.done.done():
+            self.done.set_result(None)
+        return bool(self.requests)
+
+    def failed(self, data: bytes) -> None:
+        if not self.done.done() and data.startswith(b"HTTP/1.1"):
+            self.done.set_exception(RuntimeError(data[:300].decode(errors="replace")))
+
+
+async def rate(port: int, requests: int, connections: int, batch: bool) -> float:
+    """Requests answered a second."""
+    run = Run([request(batch) for _ in range(requests)])
+    loop = asyncio.get_running_loop()
+    begun = time.perf_counter()
+    for _ in range(connections):
+        await loop.create_connection(lambda: Connection(run), "127.0.0.1", port)
+    await run.done
+    return requests / (time.perf_counter() - begun)
+
+
+def serve(port: int, durable: bool) -> None:
+    from granian.constants import Interfaces
+    from granian.server.embed import Server
+
+    from regulars.eventlog.ingest import door
+    from regulars.eventlog.ingest.inbox import Inbox
+    from regulars.eventlog.ingest.keys import WriteKeys
+
+    class Memory:
+        """Answers as soon as it may."""
+
+        def put(self, record: bytes) -> "asyncio.Future[None]":
+            future = asyncio.get_running_loop().create_future()
+            future.set_result(None)
+            return future
+
+    async def main(folder: str) -> None:
+        inbox = Inbox(Path(folder), backlog_bytes=2**40) if durable else Memory()
+        application = door.build(inbox, WriteKeys(lambda: {"bench": 1}))  # type: ignore[arg-type]
+        server = Server(
+            application,
+            address="127.0.0.1",
+            port=port,
+            interface=Interfaces.ASGINL,
+            websockets=False,
+            log_enabled=False,
+        )
+        await server.serve()
+
+    with tempfile.TemporaryDirectory(prefix="bench-ingest-", dir=Path.cwd()) as folder:
+        uvloop.run(main(folder))
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--requests", type=int, default=60_000)
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--serve", choices=["durable", "memory"], help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, default=8931)
+    options = parser.parse_args()
+    if options.serve:
+        serve(options.port, options.serve == "durable")
+        return
+    ports = {"durable": options.port, "memory": options.port + 1}
+    servers = [
+        subprocess.Popen([sys.executable, "-m", "bench.ingest", "--serve", kind, "--port", str(port)])
+        for kind, port in ports.items()
+    ]
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))  # so that the servers end too
+    try:
+        while not all(listens(port) for port in ports.values()):
+            time.sleep(0.05)
+        for batch in (False, True):
+            size = BATCH if batch else 1
+            requests = max(options.requests // (size // 4 or 1), 1)
+            found: dict[str, list[float]] = {"durable": [], "memory": []}
+            for _ in range(options.rounds):
+                for kind, port in ports.items():
+                    connections = 16 if batch else options.connections
+                    found[kind].append(uvloop.run(rate(port, requests, connections, batch)) * size)
+            durable, memory = (statistics.median(found[kind]) for kind in ("durable", "memory"))
+            what = f"batches of {BATCH}" if batch else "single requests"
+            print(
+                f"{what:>16}: {durable:9,.0f} events/s durable, {memory:9,.0f} from memory, ratio {durable / memory:.2f}",
+                flush=True,
+            )
+    finally:
+        for server in servers:
+            server.terminate()
+        for server in servers:
+            server.wait()
+
+
+if __name__ == "__main__":
+    main()
