@@ -240,7 +240,7 @@ def _swap(own: Business, as_of: int, built: _Built, begun: float) -> State:
         kept |= {"thresholds": built.thresholds.to_json(), "model": built.model.to_json()}
         kept |= {f"answer.{key}": rows for key, rows in built.answers.items()}
         engine.keep(pen, kept)
-        _judge_pending(pen)
+        _judge_pending(pen, settled=True)
     return new
 
 
@@ -252,11 +252,13 @@ def live() -> int:
     if not engine.read("SELECT 1 FROM pending LIMIT 1") or engine.meta("refresh") is None:
         return 0
     with engine.writing() as pen:
-        return _judge_pending(pen)
+        # While tables are being built that lack these customers, they stay pending for the swap.
+        return _judge_pending(pen, settled=not _building.is_set())
 
 
-def _judge_pending(pen: duckdb.DuckDBPyConnection) -> int:
-    """Replace purchases and scores of all customers with pending records, in the transaction of `pen`.
+def _judge_pending(pen: duckdb.DuckDBPyConnection, *, settled: bool) -> int:
+    """Replace purchases and scores of all customers with pending records, in the transaction of `pen`; `settled`:
+    they aren't pending any more then.
 
     Their rows are cut out once into temporary tables of the same names, which the definitions then see instead.
     """
@@ -289,7 +291,7 @@ def _judge_pending(pen: duckdb.DuckDBPyConnection) -> int:
     count = pen.execute("SELECT count(*) FROM figures").fetchone()
     for table in ("gone", "records", "lines", "events", "purchases", "figures"):
         pen.execute(f"DROP TABLE temp.{table}")
-    if not _building.is_set():  # else the tables being built lack them: they stay pending for the swap
+    if settled:
         pen.execute("DELETE FROM pending WHERE position <= ?", [found[0]])
     engine.keep(pen, {"live": engine.meta("live", 0, pen=pen) + 1})
     return count[0] if count else 0

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from regulars.kernel.languages import Text
+from regulars.stats.grouping import Floats
 from regulars.stats.purchases import BgNbd, TooFew, fit_bgnbd
 from regulars.stats.value import GammaGamma, fit_gamma_gamma, outlook
 
@@ -91,7 +92,7 @@ def predicted(pen: duckdb.DuckDBPyConnection, model: Model, *, as_of: int, figur
     if model.value is None:
         p_alive = model.purchases.probability_alive(x, t_x, age)
         orders = model.purchases.expected_purchases(x, t_x, age, HORIZON)
-        money: list[Any] = [pa.nulls(ids.size, pa.int64())] * 3
+        money = [pa.nulls(ids.size, pa.int64())] * 3
     else:
         found = outlook(
             model.purchases,
@@ -104,11 +105,12 @@ def predicted(pen: duckdb.DuckDBPyConnection, model: Model, *, as_of: int, figur
             confidence=CONFIDENCE,
         )
         p_alive, orders = found.p_alive, found.purchases
-        money = [
-            pa.array(np.rint(np.clip(np.nan_to_num(v), 0, 1e15)).astype(np.int64))
-            for v in (found.value, found.value_low, found.value_high)
-        ]
+        money = [_given(np.rint(np.minimum(v, 1e15))) for v in (found.value, found.value_low, found.value_high)]
+        money = [column.cast(pa.int64()) for column in money]
     # Six digits are more than is known, and end the noise of the last bits between one machine's code path and another.
-    return pa.table(
-        [pa.array(ids), pa.array(np.round(p_alive, 6)), pa.array(np.round(orders, 6)), *money], schema=_SCHEMA
-    )
+    return pa.table([pa.array(ids), _given(np.round(p_alive, 6)), _given(np.round(orders, 6)), *money], schema=_SCHEMA)
+
+
+def _given(values: Floats) -> pa.Array:
+    """Numbers, and nothing where the model has no finite one."""
+    return pa.array(values, mask=~np.isfinite(values))

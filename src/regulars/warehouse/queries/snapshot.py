@@ -105,7 +105,9 @@ class _Answer:
 _answers: dict[tuple[Any, ...], _Answer] = {}
 _lock = threading.Lock()
 DEAR = 0.2
-"""Seconds of work from which on an answer is kept for a hundred times as long, whatever changed meanwhile."""
+"""Seconds of work from which on an answer is kept for a hundred times as long, whatever changed meanwhile …"""
+LARGE = 100_000
+"""… in a business of so many customers."""
 
 
 def remembered(snapshot: Snapshot, question: Sequence[Any], ask: Callable[[], T]) -> T:
@@ -123,6 +125,7 @@ def remembered(snapshot: Snapshot, question: Sequence[Any], ask: Callable[[], T]
         with _lock:
             if len(_answers) > 500:
                 _answers.clear()
-            until = now + 100 * took if took > DEAR else 0.0
+            dear = took > DEAR and snapshot.value("refresh", {}).get("customers", 0) >= LARGE
+            until = now + 100 * took if dear else 0.0
             _answers[key] = _Answer(snapshot.version, snapshot.live, until, answer)
     return answer
