@@ -195,7 +195,7 @@ def main() -> None:
         with timed("full refresh") as whole:
             state = refresh.full(report=lambda done, total: marks.append(time.perf_counter()))
         for step, begun, ended in zip(
-            ("purchases", "figures", "thresholds and models", "scores", "answers"), marks, marks[1:], strict=False
+            ("purchases", "figures", "thresholds and models", "scores"), marks, marks[1:], strict=False
         ):
             print(f"{ended - begun:13.3f} s  {step}")
         ours = marks[2] - marks[0]

@@ -1,6 +1,6 @@
 """Judging customers: everybody (full), or those whose events changed (live), by the same definitions of analytics.
 
-A full refresh works on one state of the log while the feed goes on, and swaps its tables in at the end in one
+A full refresh builds its tables beside those in use while the feed goes on, and swaps them in at the end in one
 transaction that also brings up to date who changed meanwhile: a reader sees before or after, nothing between.
 """
 
@@ -8,7 +8,8 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,10 +18,12 @@ import duckdb
 import ibis
 
 from regulars.accounts.queries import Business, business
-from regulars.analytics import engines, facts, metrics, scores
+from regulars.analytics import engines, facts, scores
 from regulars.analytics.cutoffs import Cutoffs, Thresholds
 from regulars.kernel import clock
-from regulars.warehouse import engine, feed, worth
+from regulars.warehouse import engine, feed, queries, worth
+from regulars.warehouse.queries import answers
+from regulars.warehouse.queries.snapshot import LARGE
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +110,9 @@ def step() -> bool:
     if not reason:
         return False
     log.info("full refresh (%s)", reason)
-    full()
+    last = full()
+    if last.customers >= LARGE:
+        queries.warm(queries.snapshot())
     return True
 
 
@@ -136,9 +141,7 @@ def full(*, report: Callable[[int, int], None] | None = None, relearn: bool = Tr
         _building.set()
         try:
             as_of = as_of_day(own)
-            pen.execute("BEGIN")
             built = _build(pen, own, as_of, told, relearn)
-            pen.execute("COMMIT")
             return _swap(own, as_of, built, begun)
         finally:
             _building.clear()
@@ -151,37 +154,39 @@ class _Built:
     thresholds: Thresholds
     model: worth.Model
     customers: int
-    answers: dict[str, list[list[Any]]]
+    answers: Mapping[str, list[list[Any]] | None]
 
 
 def _build(
     pen: duckdb.DuckDBPyConnection, own: Business, as_of: int, told: Callable[[int, int], None], relearn: bool
 ) -> _Built:
+    """The tables of the next version, beside those in use.
+
+    Not in one transaction: customers whose events come after `position` may be in or not, they are judged again when
+    the tables are swapped.
+    """
     cutoffs = cutoffs_of(own)
     position = engine.meta("position", 0, pen=pen)
     pen.execute(f"CREATE OR REPLACE TABLE purchases_next AS {engines.sql(facts.purchases)}")
-    told(1, 5)
+    told(1, 4)
     figures = engines.sql(scores.figures, purchases=_NEXT, as_of=as_of, cutoffs=cutoffs)
-    pen.execute(f"CREATE OR REPLACE TEMP TABLE figures AS {figures}")
-    told(2, 5)
+    pen.execute(f"CREATE TEMP TABLE figures AS {figures}")
+    told(2, 4)
     if relearn:
         thresholds = Thresholds.from_rows(pen.execute(engines.sql(scores.thresholds)).fetchall())
-        model = worth.fit(pen, as_of=as_of)
     else:
         thresholds = Thresholds.from_json(engine.meta("thresholds", pen=pen))
-        model = worth.Model.from_json(engine.meta("model", pen=pen))
-    told(3, 5)
-    _judge(
-        pen, "CREATE OR REPLACE TABLE scores_next AS", as_of=as_of, cutoffs=cutoffs, thresholds=thresholds, model=model
-    )
-    told(4, 5)
-    pen.execute("CREATE TEMP VIEW purchases AS FROM purchases_next")
-    answers = _answers(pen, as_of=as_of, cutoffs=cutoffs, thresholds=thresholds)
-    pen.execute("DROP VIEW temp.purchases")
-    pen.execute("DROP TABLE temp.figures")
-    count = pen.execute("SELECT count(*) FROM scores_next").fetchone()
-    told(5, 5)
-    return _Built(position, thresholds, model, count[0] if count else 0, answers)
+    count = pen.execute("SELECT count(*) FROM figures").fetchone()
+    customers = count[0] if count else 0
+    with ThreadPoolExecutor(1) as beside:  # models are reckoned on one core: the other answers what is asked often
+        asked = beside.submit(_answered, as_of, cutoffs, thresholds) if customers >= LARGE else None
+        model = worth.fit(pen, as_of=as_of) if relearn else worth.Model.from_json(engine.meta("model", pen=pen))
+        told(3, 4)
+        into = "CREATE OR REPLACE TABLE scores_next AS"
+        _judge(pen, into, as_of=as_of, cutoffs=cutoffs, thresholds=thresholds, model=model)
+        told(4, 4)
+        found = asked.result() if asked else dict.fromkeys(answers.KEYS)
+    return _Built(position, thresholds, model, customers, found)
 
 
 def _judge(
@@ -195,27 +200,22 @@ def _judge(
     pen.unregister("predicted")
 
 
-def _answers(pen: duckdb.DuckDBPyConnection, **judged: Any) -> dict[str, list[list[Any]]]:
-    """Questions over the whole history of customers: asked once per refresh, kept as rows."""
-    as_of = judged["as_of"]
-    ends = (*metrics.month_ends(as_of, 13), (_month(as_of + 1), as_of))
-    if ends[-1][0] == ends[-2][0]:
-        ends = ends[:-1]
-    asked: dict[str, str] = {
-        "retention": metrics.sql("retention", as_of=as_of),
-        "time_between_purchases": metrics.sql("time_between_purchases", as_of=as_of),
-        "second_order": metrics.sql("second_order", as_of=as_of),
-        "new_and_returning": metrics.sql("new_and_returning", by="month", until=as_of),
-        "stage_flow": metrics.sql(
-            "stage_flow", months=ends, cutoffs=judged["cutoffs"], thresholds=judged["thresholds"]
-        ),
-    }
-    return {key: [list(row) for row in pen.execute(f"{sql} ORDER BY ALL").fetchall()] for key, sql in asked.items()}
-
-
-def _month(day: int) -> int:
-    date = clock.day_of(day)
-    return date.year * 12 + date.month - 1
+def _answered(as_of: int, cutoffs: Cutoffs, thresholds: Thresholds) -> dict[str, list[list[Any]]]:
+    """The questions over the whole history, from the purchases that are being built."""
+    pen = engine.cursor()
+    try:
+        pen.execute("CREATE TEMP VIEW purchases AS FROM purchases_next")
+        return {
+            key: [
+                list(row)
+                for row in pen.execute(
+                    answers.sql_of(key, as_of=as_of, cutoffs=cutoffs, thresholds=thresholds)
+                ).fetchall()
+            ]
+            for key in answers.KEYS
+        }
+    finally:
+        pen.close()
 
 
 def _swap(own: Business, as_of: int, built: _Built, begun: float) -> State:
@@ -236,7 +236,7 @@ def _swap(own: Business, as_of: int, built: _Built, begun: float) -> State:
             zone=own.zone,
             customers=built.customers,
         )
-        kept = {"refresh": asdict(new), "stale": False}
+        kept = {"refresh": asdict(new), "stale": False, "cutoffs": cutoffs_of(own).to_json()}
         kept |= {"thresholds": built.thresholds.to_json(), "model": built.model.to_json()}
         kept |= {f"answer.{key}": rows for key, rows in built.answers.items()}
         engine.keep(pen, kept)
@@ -265,7 +265,7 @@ def _judge_pending(pen: duckdb.DuckDBPyConnection, *, settled: bool) -> int:
     last = State(**engine.meta("refresh", pen=pen))
     thresholds = Thresholds.from_json(engine.meta("thresholds", pen=pen))
     model = worth.Model.from_json(engine.meta("model", pen=pen))
-    cutoffs = Cutoffs.from_json(json.loads(last.settings)[3])
+    cutoffs = Cutoffs.from_json(engine.meta("cutoffs", pen=pen))
     found = pen.execute("SELECT max(position), count(*) FROM pending").fetchone()
     if not found or not found[1]:
         return 0

@@ -19,7 +19,7 @@ from regulars.stats.value import GammaGamma, fit_gamma_gamma, outlook
 
 HORIZON = 365.0
 CONFIDENCE = 0.8
-SAMPLE = 20_000
+SAMPLE = 10_000
 """Customers that parameters are fitted to: with so many their standard errors are far below what matters."""
 
 _HISTORIES = """

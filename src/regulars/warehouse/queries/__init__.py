@@ -21,6 +21,21 @@ from regulars.warehouse.queries.history import history
 from regulars.warehouse.queries.notices import notices
 from regulars.warehouse.queries.snapshot import Page, Snapshot, snapshot
 
+
+def warm(snapshot: Snapshot) -> None:
+    """Ask what pages ask first, so that the answers are remembered when somebody comes."""
+    for days in (7, 28, 90):
+        overview.figures(snapshot, days=days)
+        overview.series(snapshot, days=days)
+    for period in sales.PERIODS:
+        sales.by_period(snapshot, period=period)
+    for dimension in sales.DIMENSIONS:
+        sales.by(snapshot, dimension=dimension)
+    voice.nps(snapshot)
+    voice.nps_by_month(snapshot)
+    notices(snapshot)
+
+
 __all__ = [
     "Page",
     "Snapshot",
@@ -37,4 +52,5 @@ __all__ = [
     "sales",
     "snapshot",
     "voice",
+    "warm",
 ]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from regulars.kernel import clock
+from regulars.warehouse.queries import answers
 from regulars.warehouse.queries.snapshot import Snapshot
 
 
@@ -21,9 +22,8 @@ class Cohort:
 
 
 def retention(snapshot: Snapshot, *, months: int = 13) -> list[Cohort]:
-    """The last `months` cohorts with anybody in them, oldest first, at most `months` columns. As of the last full
-    refresh."""
-    rows = snapshot.value("answer.retention", [])
+    """The last `months` cohorts with anybody in them, oldest first, at most `months` columns."""
+    rows = answers.rows(snapshot, "retention")
     found: dict[int, dict[int, tuple[int, int]]] = {}
     for cohort, since, customers, _, net in rows:
         found.setdefault(cohort, {})[since] = (customers, net)

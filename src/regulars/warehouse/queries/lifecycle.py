@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from regulars.analytics import lifecycle, metrics
+from regulars.warehouse.queries import answers
 from regulars.warehouse.queries.snapshot import Snapshot
 
 
@@ -35,7 +36,7 @@ def stages(snapshot: Snapshot) -> list[Stage]:
 
 
 def flow(snapshot: Snapshot, *, months: int = 6) -> list[Flow]:
-    """The last `months` months, the running one judged as of the as-of day. As of the last full refresh."""
-    rows = [Flow(*row) for row in snapshot.value("answer.stage_flow", [])]
+    """The last `months` months, the running one judged as of the as-of day."""
+    rows = [Flow(*row) for row in answers.rows(snapshot, "stage_flow")]
     last = sorted({row.month for row in rows})[-months:]
     return [row for row in rows if row.month in last]

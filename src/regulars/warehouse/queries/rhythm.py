@@ -1,7 +1,8 @@
-"""How customers' purchases follow each other; as of the last full refresh."""
+"""How customers' purchases follow each other."""
 
 from dataclasses import dataclass
 
+from regulars.warehouse.queries import answers
 from regulars.warehouse.queries.snapshot import Snapshot
 
 
@@ -35,7 +36,7 @@ class SecondOrder:
 
 
 def gaps(snapshot: Snapshot) -> Gaps:
-    rows = snapshot.value("answer.time_between_purchases", [])
+    rows = answers.rows(snapshot, "time_between_purchases")
     weeks: dict[int, int] = {}
     for days, times, _ in rows:
         weeks[days // 7] = weeks.get(days // 7, 0) + times
@@ -54,4 +55,4 @@ def gaps(snapshot: Snapshot) -> Gaps:
 
 
 def second_orders(snapshot: Snapshot, *, months: int = 13) -> list[SecondOrder]:
-    return [SecondOrder(*row) for row in snapshot.value("answer.second_order", [])[-months:]]
+    return [SecondOrder(*row) for row in answers.rows(snapshot, "second_order")[-months:]]

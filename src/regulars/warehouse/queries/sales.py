@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from regulars.analytics import metrics
+from regulars.warehouse.queries import answers
 from regulars.warehouse.queries.snapshot import Snapshot, remembered
 
 Period = Literal["day", "week", "month"]
 Dimension = Literal["store", "channel", "category", "product"]
+PERIODS: tuple[Period, ...] = ("day", "week", "month")
+DIMENSIONS: tuple[Dimension, ...] = ("store", "channel", "category", "product")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Sales:
 
 @dataclass(frozen=True, slots=True)
 class Buyers:
-    """Who bought in a month: for the first time, or again; anonymous sales apart. As of the last full refresh."""
+    """Who bought in a month: for the first time, or again; anonymous sales apart."""
 
     month: int
     new: int
@@ -59,7 +62,7 @@ def _sales(snapshot: Snapshot, by: Any, since: int | None, until: int | None) ->
 
 
 def new_and_returning(snapshot: Snapshot, *, months: int = 24) -> list[Buyers]:
-    rows = snapshot.value("answer.new_and_returning", [])
+    rows = answers.rows(snapshot, "new_and_returning")
     return [
         Buyers(month, new, returning, net_new, net_returning)
         for month, new, returning, _, _, net_new, net_returning in rows[-months:]

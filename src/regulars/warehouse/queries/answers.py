@@ -1,0 +1,44 @@
+"""Questions over the whole history of customers, by metrics of analytics: answered when asked; a full refresh answers
+them in advance for a business so large that nobody should wait."""
+
+from typing import Any
+
+from regulars.analytics import metrics
+from regulars.analytics.cutoffs import Cutoffs, Thresholds
+from regulars.kernel import clock
+from regulars.warehouse.queries.snapshot import Snapshot, remembered
+
+KEYS = ("retention", "time_between_purchases", "second_order", "new_and_returning", "stage_flow")
+MONTHS = 7
+
+
+def sql_of(key: str, *, as_of: int, cutoffs: Cutoffs, thresholds: Thresholds) -> str:
+    if key == "new_and_returning":
+        sql = metrics.sql(key, by="month", until=as_of)
+    elif key == "stage_flow":
+        tomorrow = clock.day_of(as_of + 1)
+        running = tomorrow.year * 12 + tomorrow.month - 1
+        ends = metrics.month_ends(as_of, MONTHS)
+        if tomorrow.day > 1:  # the running month, as far as it goes
+            ends = (*ends, (running, as_of))
+        # Of the population only the rhythm matters here: the rest would make a new statement of every refresh.
+        sql = metrics.sql(key, months=ends, cutoffs=cutoffs, thresholds=Thresholds(gap=thresholds.gap))
+    else:
+        sql = metrics.sql(key, as_of=as_of)
+    return f"{sql} ORDER BY ALL"
+
+
+def rows(snapshot: Snapshot, key: str) -> list[Any]:
+    """The metric's rows, in order. Nothing before the first refresh."""
+    if not snapshot.version:
+        return []
+    kept: list[Any] | None = snapshot.value(f"answer.{key}")
+    if kept is not None:
+        return kept
+
+    def ask() -> list[Any]:
+        cutoffs = Cutoffs.from_json(snapshot.value("cutoffs", {}))
+        thresholds = Thresholds.from_json(snapshot.value("thresholds", {}))
+        return snapshot.read(sql_of(key, as_of=snapshot.as_of, cutoffs=cutoffs, thresholds=thresholds))
+
+    return remembered(snapshot, ("answer", key), ask)
