@@ -32,14 +32,17 @@ class _Commands(click.Group):
 @click.option(
     "--home", help="The data folder (REGULARS_HOME).", envvar="REGULARS_HOME", default="data", show_default=True
 )
-def regulars(home: str) -> None:
+@click.pass_context
+def regulars(ctx: click.Context, home: str) -> None:
     """Regulars (熟客): customer care and marketing in one loop."""
     os.environ["REGULARS_HOME"] = home
+    languages.use(os.environ.get("REGULARS_LANGUAGE") or os.environ.get("LC_ALL") or os.environ.get("LANG", "en"))
+    if ctx.invoked_subcommand == "restore":
+        return  # it makes the folder; the settings would begin one of their own
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "regulars.settings")
     import django
 
     django.setup()
-    languages.use(os.environ.get("REGULARS_LANGUAGE") or os.environ.get("LC_ALL") or os.environ.get("LANG", "en"))
 
 
 def main(arguments: list[str] | None = None) -> Any:

@@ -44,9 +44,9 @@ def command(port: int, host: str) -> None:
 
 def _served() -> list["Served"]:
     """The commands that run in here when they are given on the same folder."""
-    from regulars.cli import demo, figures, refresh
+    from regulars.cli import backup, demo, figures, refresh
 
-    return [demo.evaluation(), figures.figures(), refresh.refreshing()]
+    return [backup.backing_up(), demo.evaluation(), figures.figures(), refresh.refreshing()]
 
 
 def _free(host: str, port: int) -> None:

@@ -1,8 +1,12 @@
 """Reading imports: the list, one with its preview, saved mappings."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import duckdb
 
 from regulars.accounts.queries import business
 from regulars.imports import files, mappings, reading, staging
@@ -87,6 +91,15 @@ def surroundings() -> Surroundings:
     return Surroundings(owner.zone, owner.currency, (clock.micros() // DAY + 3) * DAY)
 
 
+@contextmanager
+def _staged(row: Import, layout: reading.Layout) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The import's rows, read from its file again where the stage was lost (it is in no backup)."""
+    with staging.opened(files.stage(row.pk)) as database:
+        if not staging.loaded(database):
+            staging.load(database, files.source(row.pk), layout, lambda done: None)
+        yield database
+
+
 @dataclass(frozen=True, slots=True)
 class Preview:
     """`faults` keep the mapping from being run; `doubts` are (field, text) about how values are read."""
@@ -101,7 +114,7 @@ class Preview:
 def preview(row: Import) -> Preview:
     """The first 20 rows as they would be taken with the present mapping."""
     layout, mapping = reading.Layout.of(row.layout), mappings.parsed(row.mapping)
-    with staging.opened(files.stage(row.pk)) as database:
+    with _staged(row, layout) as database:
         shown, decided = staging.preview(database, layout.headers, mapping, surroundings())
         found = staging.statuses(database, layout.headers, mapping)
         faults = mappings.missing(mapping, layout.headers) + _foreign(row, mapping, layout.headers, database)
@@ -117,7 +130,7 @@ def ready(row: Import) -> None:
     layout, mapping = reading.Layout.of(row.layout), mappings.parsed(row.mapping)
     for fault in mappings.missing(mapping, layout.headers):
         raise fault
-    with staging.opened(files.stage(row.pk)) as database:
+    with _staged(row, layout) as database:
         for fault in _foreign(row, mapping, layout.headers, database):
             raise fault
 

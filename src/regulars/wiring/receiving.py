@@ -5,7 +5,9 @@ says is the envelope's business, who a customer is customers', what a good paylo
 """
 
 import logging
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 from django.conf import settings
@@ -30,6 +32,7 @@ IDLE_SECONDS = 0.5
 COLLECT_SECONDS = 0.02  # after the first request arrives, so that those behind it come along
 
 _log = logging.getLogger(__name__)
+_taking = threading.Lock()
 
 _UNPROCESSABLE = Text(
     "The event couldn't be stored ({why}). Simplify or correct the values, then send it in again.",
@@ -55,8 +58,20 @@ def step(box: Inbox) -> bool:
     return False
 
 
+@contextmanager
+def paused() -> Iterator[None]:
+    """Nothing is taken in and no segment of the inbox goes, within the block; accepting goes on."""
+    with _taking:
+        yield
+
+
 def drain(box: Inbox, *, bytes_at_once: int = BYTES_AT_ONCE) -> int:
     """Take in what waits, about so many bytes of it in one transaction; how many requests that were. 0: all is in."""
+    with _taking:
+        return _drain(box, bytes_at_once)
+
+
+def _drain(box: Inbox, bytes_at_once: int) -> int:
     box.news.clear()
     known = intake.places()
     budget = bytes_at_once
