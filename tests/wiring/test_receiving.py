@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from regulars.accounts.actors import SYSTEM
 from regulars.customers import queries as customers
-from regulars.eventlog import intake, quarantine, queries
+from regulars.eventlog import dispatch, intake, quarantine, queries
 from regulars.eventlog.ingest import inbox
 from regulars.eventlog.ingest.inbox import Inbox, packed
 from regulars.kernel import clock
@@ -45,6 +45,7 @@ def track(id: str, user: str = "u1", **more: Any) -> dict[str, Any]:
 
 def tracked() -> list[Any]:
     """The events that came from outside; resolving makes others of its own."""
+    dispatch.number()
     return [row for row in queries.after(0, 10_000) if row.source == "track:7"]
 
 
