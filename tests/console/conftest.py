@@ -23,7 +23,7 @@ def _afresh(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
-def _events(record: int, days_ago: list[int], total: str) -> list[Any]:
+def _events(now: datetime, record: int, days_ago: list[int], total: str) -> list[Any]:
     from regulars.eventlog.services import NewEvent
 
     return [
@@ -31,8 +31,8 @@ def _events(record: int, days_ago: list[int], total: str) -> list[Any]:
             f"order-{record}-{ago}",
             "Order Completed",
             record,
-            NOW - ago * DAY,
-            NOW - ago * DAY,
+            now - ago * DAY,
+            now - ago * DAY,
             {
                 "order_id": f"A{record}-{ago}",
                 "currency": "CNY",
@@ -46,29 +46,45 @@ def _events(record: int, days_ago: list[int], total: str) -> list[Any]:
     ]
 
 
+def _settle(now: datetime) -> dict[str, int]:
+    from regulars.customers.services import Claim, resolve
+    from regulars.eventlog.services import append
+
+    claims = [
+        (("phone", "13800000001"), ("email", "xiaoyu@example.com"), "王小雨"),
+        (("phone", "13800000002"), ("email", "ming@example.com"), "李明"),
+        (("phone", "13800000003"), ("email", "eve@example.com"), "=Eve"),
+    ]
+    ids = resolve([Claim((a, b), {"name": name}, now - 400 * DAY) for a, b, name in claims])
+    rain, ming, eve = (id or 0 for id in ids)
+    append(
+        _events(now, rain, ORDERS["rain"], "50.00")
+        + _events(now, ming, ORDERS["ming"], "80.00")
+        + _events(now, eve, ORDERS["eve"], "30.00")
+    )
+    return {"rain": rain, "ming": ming, "eve": eve}
+
+
+@pytest.fixture
+def town(transactional_db: None, home: Path, people: dict[str, Any]) -> Iterator[dict[str, int]]:
+    """The same shop as of now, judged: for a browser, whose server runs in a thread of its own."""
+    from regulars.warehouse import engine, refresh
+
+    ids = _settle(clock.now())
+    refresh.bring_up(full_anyway=True)
+    yield ids
+    engine.close()
+
+
 @pytest.fixture
 def shop(home: Path, people: dict[str, Any]) -> Iterator[dict[str, int]]:
     """Ids by name: 王小雨 comes every ten days, 李明 came every ten days and stopped, =Eve bought once. It is 30 June 2026;
     nobody has been judged yet.
     """
-    from regulars.customers.services import Claim, resolve
-    from regulars.eventlog.services import append
     from regulars.warehouse import engine
 
     with clock.frozen(NOW):
-        claims = [
-            (("phone", "13800000001"), ("email", "xiaoyu@example.com"), "王小雨"),
-            (("phone", "13800000002"), ("email", "ming@example.com"), "李明"),
-            (("phone", "13800000003"), ("email", "eve@example.com"), "=Eve"),
-        ]
-        ids = resolve([Claim((a, b), {"name": name}, NOW - 400 * DAY) for a, b, name in claims])
-        rain, ming, eve = (id or 0 for id in ids)
-        append(
-            _events(rain, ORDERS["rain"], "50.00")
-            + _events(ming, ORDERS["ming"], "80.00")
-            + _events(eve, ORDERS["eve"], "30.00")
-        )
-        yield {"rain": rain, "ming": ming, "eve": eve}
+        yield _settle(NOW)
     engine.close()
 
 

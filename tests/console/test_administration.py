@@ -145,3 +145,26 @@ def test_search_finds_pages_in_both_languages(admin: Client) -> None:
     for wanted in ("audit", "审计"):
         assert 'href="/audit"' in admin.get("/search", {"q": wanted}).content.decode()
     assert "Nothing found for “&lt;b&gt;”." in admin.get("/search", {"q": "<b>"}).content.decode()
+
+
+def test_every_action_of_the_audit_trail_is_said_in_words() -> None:
+    import re
+    from pathlib import Path
+
+    import regulars
+    from regulars import catalog
+    from regulars.console.audit.words import ACTIONS
+
+    source = "".join(path.read_text() for path in Path(regulars.__path__[0]).rglob("services*/**/*.py"))
+    source += "".join(path.read_text() for path in Path(regulars.__path__[0]).rglob("services.py"))
+    used = set(re.findall(r'action="([^"{]+)"', source))
+    assert used >= {"Staff Added", "Note Added"}
+    assert used <= ACTIONS.keys() | catalog.CATALOG.keys()
+
+
+def test_every_page_of_the_navigation_is_there_for_who_may_see_it(people: dict[str, Any]) -> None:
+    from regulars.accounts.queries import actor_of
+    from regulars.console import navigation
+
+    every = [entry for section in navigation.SECTIONS for entry in section.entries]
+    assert navigation.entries_for(actor_of(people["admin"])) == every

@@ -4,7 +4,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from regulars.accounts.queries import audit, names_of, staff
-from regulars.console.audit.words import ACTIONS, OBJECTS, link
+from regulars.console.audit.words import ACTIONS, OBJECTS, link, said
 from regulars.console.requests import ConsoleRequest, number, page
 
 SIZE = 50
@@ -20,7 +20,7 @@ def trail(request: ConsoleRequest) -> HttpResponse:
         {
             "entry": entry,
             "who": names.get(entry.actor, entry.actor),
-            "action": ACTIONS.get(entry.action, entry.action),
+            "action": said(entry.action),
             "object": OBJECTS.get(entry.object_kind, entry.object_kind),
             "name": names.get(f"staff:{entry.object_id}", "") if entry.object_kind == "staff" else entry.object_id,
             "link": link(entry.object_kind, entry.object_id),

@@ -2,6 +2,7 @@
 
 from django.urls import NoReverseMatch, reverse
 
+from regulars import catalog
 from regulars.kernel.languages import Text
 
 ACTIONS: dict[str, Text] = {
@@ -15,6 +16,31 @@ ACTIONS: dict[str, Text] = {
     "API Key Revoked": Text("Revoked an API key", "吊销 API 密钥"),
     "Settings Changed": Text("Changed the settings", "修改设置"),
     "Job Cancelled": Text("Stopped a job", "停止任务"),
+    "Customers Exported": Text("Exported customers", "导出客户"),
+    "Person Exported": Text("Exported a person", "导出个人数据"),
+    "Identity Shown": Text("Looked at an identity in full", "查看完整标识"),
+    "Identity Settled": Text("Settled a shared identity", "确认共用标识"),
+    "Note Added": Text("Wrote a note", "写备注"),
+    "Note Deleted": Text("Removed a note", "删除备注"),
+    "Note Restored": Text("Put a note back", "恢复备注"),
+    "Store Saved": Text("Saved a store", "保存门店"),
+    "File Uploaded": Text("Uploaded a file", "上传文件"),
+    "Import Started": Text("Started an import", "开始导入"),
+    "Import Cancelled": Text("Stopped an import", "停止导入"),
+    "Mapping Saved": Text("Saved a mapping", "保存字段映射"),
+    "Mapping Deleted": Text("Deleted a mapping", "删除字段映射"),
+    "Events Replayed": Text("Replayed events", "重放事件"),
+    "Parked Events Retried": Text("Retried parked events", "重试搁置的事件"),
+    "Parked Events Discarded": Text("Discarded parked events", "丢弃搁置的事件"),
+    "Quarantine Repaired": Text("Repaired events in quarantine", "修复隔离事件"),
+    "Quarantine Replayed": Text("Replayed events in quarantine", "重放隔离事件"),
+    "Quarantine Discarded": Text("Discarded events in quarantine", "丢弃隔离事件"),
+    "Quarantine Restored": Text("Put events back into quarantine", "恢复隔离事件"),
+    "Webhook Added": Text("Added a webhook", "添加 Webhook"),
+    "Webhook Changed": Text("Changed a webhook", "修改 Webhook"),
+    "Webhook Removed": Text("Removed a webhook", "移除 Webhook"),
+    "Webhook Resent": Text("Sent a webhook again", "重新发送 Webhook"),
+    "Webhook Secret Renewed": Text("Renewed a webhook's secret", "更换 Webhook 密钥"),
 }
 OBJECTS: dict[str, Text] = {
     "staff": Text("staff", "员工"),
@@ -25,6 +51,13 @@ OBJECTS: dict[str, Text] = {
     "customer": Text("customer", "客户"),
     "import": Text("import", "导入"),
 }
+
+
+def said(action: str) -> Text:
+    """An action in words; deeds that are events are called as on the timeline."""
+    return ACTIONS.get(action) or catalog.title(action)
+
+
 _PAGES = {"customer": "customers:page", "job": "jobs:page", "import": "imports:page"}
 _LISTS = {"staff": "staff:list", "write key": "keys:list", "api key": "keys:list", "settings": "settings:page"}
 

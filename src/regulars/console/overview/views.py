@@ -13,6 +13,7 @@ from regulars.console.customers.page import reasons
 from regulars.console.requests import ConsoleRequest, page
 from regulars.customers.queries import by_ids
 from regulars.eventlog import queries as log
+from regulars.kernel import languages
 from regulars.kernel.languages import Text
 from regulars.warehouse import queries
 from regulars.warehouse.queries.customers import Filters
@@ -68,7 +69,7 @@ def overview(request: ConsoleRequest) -> HttpResponse:
         "revenue": _revenue(series, days, before),
         "stages": _stages(moment),
         "steps": _steps(moment, risk, flow, request.actor),
-        "leaving": [(row, reasons(row)) for row in leaving],
+        "leaving": [(row, ("" if languages.current() == "zh-hans" else " ").join(reasons(row))) for row in leaving],
         "fresh": [row for row in fresh if row.first_day is not None],
         "lost": lost,
         "cards": by_ids([row.customer_id for row in (*leaving, *fresh, *lost)]),

@@ -1,0 +1,163 @@
+"""The console in a real Chromium: nothing serious for axe, usable by keyboard, deeds and their undoing."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+pytestmark = pytest.mark.browser
+
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+PASSWORD = "correct horse battery"
+SEE = ["/overview", "/customers", "/customers/{rain}", "/customers/{rain}/merge?with={ming}", "/customers/add",
+       "/settings", "/staff", "/keys", "/audit", "/jobs", "/me", "/nothing"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser, live_server: Any, town: dict[str, int]) -> Iterator[Callable[..., Page]]:
+    """`visit("admin", "zh-hans", "dark", 390)`: a page of somebody who has logged in."""
+    contexts = []
+
+    def come(role: str, language: str = "en", theme: str = "light", width: int = 1280) -> Page:
+        context = chromium.new_context(
+            base_url=live_server.url, viewport={"width": width, "height": 850}, reduced_motion="reduce", bypass_csp=True
+        )
+        contexts.append(context)
+        for name, value in (("regulars_language", language), ("regulars_theme", theme)):
+            context.add_cookies([{"name": name, "value": value, "url": live_server.url}])
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.goto("/login")
+        page.fill("#email", f"{role}@example.com")
+        page.fill("#password", PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url(lambda url: "/login" not in url)
+        return page
+
+    yield come
+    for context in contexts:
+        context.close()
+
+
+LOOKS = [("zh-hans", "light", 1280), ("en", "dark", 390)]
+
+
+@pytest.mark.parametrize(("language", "theme", "width"), LOOKS)
+def test_no_page_has_a_serious_fault_for_axe_nor_scrolls_sideways(
+    visit: Callable[..., Page], town: dict[str, int], language: str, theme: str, width: int
+) -> None:
+    page = visit("admin", language, theme, width)
+    broken: list[str] = []
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    for address in SEE:
+        page.goto(address.format(**town))
+        page.add_script_tag(path=AXE)
+        broken += page.evaluate(
+            """async () => (await axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa']})).violations
+               .filter(v => ['serious', 'critical'].includes(v.impact))
+               .map(v => location.pathname + ' ' + v.id + ' ' + v.nodes[0].html.slice(0, 160))"""
+        )
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            broken.append(f"{address} scrolls sideways")
+    assert broken == []
+
+
+def test_ctrl_k_finds_a_customer_by_phone_without_a_mouse(visit: Callable[..., Page], town: dict[str, int]) -> None:
+    page = visit("agent")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("138 0000 0002")
+    expect(page.locator("#search-results [role=option]").first).to_contain_text("李明")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/customers/{town['ming']}")
+    expect(page.locator("h1")).to_have_text("李明")
+
+
+def test_the_keyboard_goes_to_the_content_first_and_through_the_tabs(
+    visit: Callable[..., Page], town: dict[str, int]
+) -> None:
+    page = visit("agent")
+    page.goto(f"/customers/{town['rain']}")
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_class("skip")
+    page.locator("#tab-timeline").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#tab-orders")).to_have_attribute("aria-selected", "true")
+    expect(page.locator(".order")).to_have_count(12)
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_consent_is_withdrawn_and_the_withdrawal_undone(
+    visit: Callable[..., Page], town: dict[str, int], language: str
+) -> None:
+    page = visit("agent", language)
+    page.goto(f"/customers/{town['rain']}")
+    cell = page.locator(".consent-state").first
+    for state in ("consent-given", "consent-withdrawn"):
+        cell.click()
+        expect(cell).to_have_class(f"consent-state {state}")
+    page.locator(".toast-line form button").last.click()
+    expect(page.locator(".consent-state").first).to_have_class("consent-state consent-given")
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_two_are_merged_and_taken_apart_again(visit: Callable[..., Page], town: dict[str, int], language: str) -> None:
+    page = visit("agent", language)
+    page.goto(f"/customers/{town['rain']}/merge")
+    page.fill("main input[name=q]", "李明")
+    page.keyboard.press("Enter")
+    page.locator(".found a").click()
+    page.locator("form.merge button").click()
+    expect(page.locator("h1")).to_have_text("王小雨")
+    page.goto(f"/customers/{town['ming']}")
+    expect(page.locator("h1")).to_have_text("王小雨")
+    page.locator(".customer-deeds form[action*=merges] button").click()
+    expect(page.locator(".toast-line")).to_be_visible()
+    page.goto(f"/customers/{town['ming']}")
+    expect(page.locator("h1")).to_have_text("李明")
+
+
+def test_a_person_is_erased_once_their_number_is_typed(visit: Callable[..., Page], town: dict[str, int]) -> None:
+    page = visit("manager", "zh-hans")
+    page.goto(f"/customers/{town['eve']}")
+    page.locator("[data-open=erase]").click()
+    button = page.locator("#erase [data-confirmed]")
+    expect(button).to_be_disabled()
+    page.fill("#erase-confirm", str(town["eve"]))
+    expect(button).to_be_enabled()
+    button.click()
+    expect(page.locator("main .alert-warning")).to_be_visible()
+    expect(page.locator("main")).not_to_contain_text("=Eve")
+
+
+def test_light_and_dark_and_the_language_are_remembered(visit: Callable[..., Page], town: dict[str, int]) -> None:
+    page = visit("agent", "en", "light")
+    page.locator("[data-theme-switch]").click()
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    page.locator("header form button[name=language]").first.click()
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+
+
+def test_on_a_phone_the_navigation_comes_and_goes(visit: Callable[..., Page], town: dict[str, int]) -> None:
+    page = visit("manager", "zh-hans", "light", 390)
+    link = page.locator(".side-nav a[href='/customers']")
+    expect(link).not_to_be_in_viewport()
+    page.locator("header [data-bs-target='#side']").click()
+    expect(link).to_be_in_viewport()
+    link.click()
+    page.wait_for_url("**/customers")
+    expect(page.locator(".side-nav a[href='/customers']")).not_to_be_in_viewport()
