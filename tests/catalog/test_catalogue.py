@@ -135,10 +135,10 @@ def test_the_system_itself_may_only_record_what_is_declared() -> None:
 @pytest.mark.alone
 def test_tens_of_thousands_of_events_a_second_are_checked() -> None:
     order = {"order_id": "1", "total": 30, "products": [{"product_id": "a", "price": 10, "quantity": 1}] * 3}
-    begin = time.perf_counter()
+    begin = time.process_time()
     for _ in range(10_000):
         catalog.check("Order Completed", order)
-    assert 10_000 / (time.perf_counter() - begin) > 30_000
+    assert 10_000 / (time.process_time() - begin) > 30_000
 
 
 def test_the_documentation_of_events_is_what_the_catalogue_says() -> None:
