@@ -38,7 +38,9 @@ def retention() -> bool:
 
 
 def tidy() -> bool:
-    """Delete what nobody needs any more: turns of jobs that are over, settled events of the quarantine, deliveries of webhooks."""
+    """Delete what nobody needs any more: turns of jobs that are over, settled events of the quarantine, deliveries of
+    webhooks.
+    """
     worker.forget()
     quarantine.forget(keep=SETTLED)
     return webhooks.forget() > 0
