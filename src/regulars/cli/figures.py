@@ -57,7 +57,7 @@ def _figures(say: "Say", day: str | None) -> dict[str, Any]:
         "refunds": said(found.refunds),
         "net": said(found.net),
         "anonymous": anonymous,
-        "rejected": {},
+        "rejected": _rejected(),
         "foreign": {
             currency: {"lines": lines, "revenue": str(money.major(amount, currency))}
             for currency, lines, amount in told.foreign
@@ -68,11 +68,27 @@ def _figures(say: "Say", day: str | None) -> dict[str, Any]:
     }
 
 
+def _rejected() -> dict[str, int]:
+    """Rows that imports didn't take, by reason; of a file that was imported again the last time counts."""
+    from regulars.imports import queries
+
+    found: dict[str, int] = {}
+    seen = set()
+    for row in queries.imports(limit=10_000):  # the newest first
+        if (row.kind, row.digest) not in seen:
+            for reason, count in row.counts.get("rejected", {}).items():
+                found[reason] = found.get(reason, 0) + count
+        if row.counts:
+            seen.add((row.kind, row.digest))
+    return dict(sorted(found.items()))
+
+
 def _table(found: dict[str, Any]) -> str:
     """The same for people."""
     from decimal import Decimal
 
     from regulars.analytics import lifecycle, rfm
+    from regulars.imports.staging import REASONS
     from regulars.kernel.languages import Text
 
     rows: list[tuple[str, str]] = []
@@ -99,7 +115,7 @@ def _table(found: dict[str, Any]) -> str:
             Text("Left out: in another currency", "未计入：其他币种"), f"{Decimal(part['revenue']):,} {currency}"
         )  # fmt: skip
     for reason, count in found["rejected"].items():
-        row(Text("Rejected: {reason}", "被拒绝：{reason}").filled(reason=reason), count)
+        row(Text("Rejected rows: {reason}", "未导入的行：{reason}").filled(reason=REASONS[reason]), count)
     for title, counts, names in (
         (Text("RFM group: {name}", "RFM 分组：{name}"), found["rfm_groups"], rfm.GROUPS),
         (Text("Stage: {name}", "生命周期：{name}"), found["stages"], lifecycle.STAGES),
