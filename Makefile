@@ -5,9 +5,12 @@ BIN := .venv/bin
 PORT ?= 8000
 WORKERS ?= 2
 # Where the database matters, the tests run once more on PostgreSQL.
-ON_POSTGRES := tests/accounts tests/jobs tests/eventlog tests/customers tests/warehouse tests/webhooks tests/api
+ON_POSTGRES := tests/accounts tests/jobs tests/eventlog tests/customers tests/warehouse tests/webhooks tests/api \
+	tests/house/test_kills.py
 
-.PHONY: setup run test test-fast check format translations lock bench screenshots clean
+KILLS ?= 100
+
+.PHONY: setup run test test-fast kills check format translations lock bench screenshots clean
 
 setup: .venv/done node_modules/done
 
@@ -46,6 +49,11 @@ test: setup
 
 test-fast: setup
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not alone and not browser and not spark"
+
+# Long: the server is killed a hundred times (KILLS=…) on each database.
+kills: setup
+	REGULARS_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest -s tests/house/test_kills.py
+	REGULARS_TEST_KILLS=$(KILLS) REGULARS_TEST_POSTGRES=1 $(BIN)/python -m pytest -s tests/house/test_kills.py
 
 format: setup
 	$(BIN)/ruff check --fix -q .

@@ -48,13 +48,18 @@ class Server:
     def log(self) -> str:
         return self.log_file.read_text() if self.log_file.exists() else ""
 
-    def start(self, seconds: float = 60) -> "Server":
-        before = len(self.log)
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Begin without waiting until it listens."""
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "regulars", "serve", "--port", str(self.port)],
                 env=self.environment, cwd=ROOT, stdout=log, stderr=log,
             )  # fmt: skip
+        return self.process
+
+    def start(self, seconds: float = 60) -> "Server":
+        before = len(self.log)
+        self.process = self.launch()
         end, pause = time.monotonic() + seconds, threading.Event()
         while f"Regulars: {self.url}" not in self.log[before:]:
             assert self.process.poll() is None, f"serve ended with {self.process.returncode}: {self.log[before:]}"

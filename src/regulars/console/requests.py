@@ -45,6 +45,7 @@ def page(*, capability: str | None = None) -> Callable[[View], View]:
                 actor.require(capability)
             return view(request, *args, **kwargs)
 
+        behind_the_door.capability = capability  # type: ignore[attr-defined]  # for the test that tries every door
         return behind_the_door
 
     return standing

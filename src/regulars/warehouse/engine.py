@@ -185,8 +185,8 @@ def writing() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @contextmanager
 def still() -> Iterator[Path]:
-    """Nobody writes to the warehouse within the block: its file (and the .wal beside it, if there is one) may be copied
-    together. Don't open the file in this process: closing it again drops DuckDB's lock. See `writing`.
+    """Nobody writes to the warehouse within the block, if no full refresh runs (`refresh.idle`): its file may be
+    copied, with the .wal beside it if there is one. Don't open the file in this process: closing it drops DuckDB's lock.
     """
     with _writing:
         pen = cursor()

@@ -8,8 +8,9 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
@@ -102,6 +103,13 @@ def due(*, patient: bool = True) -> str:
         return "hour"
     many = engine.read("SELECT count(*) FROM (SELECT DISTINCT record_id FROM pending)")
     return "many" if many[0][0] > MANY else ""
+
+
+@contextmanager
+def idle() -> Iterator[None]:
+    """No full refresh runs within the block: it builds its tables outside `engine.writing`."""
+    with _running:
+        yield
 
 
 def step() -> bool:

@@ -1,9 +1,10 @@
 """A copy of the data folder while the system works, as of one moment, and putting it back into an empty folder.
 
-What has to agree: the database knows how far the inbox was taken in, the warehouse how far the log was. So intake and
-whoever writes to the warehouse wait while these three are copied; pages, tracking and everything else go on. An event
-accepted meanwhile is in the copied inbox or in none of the copy: taken in after the restore, or not acknowledged yet
-when the moment was. The warehouse can't be ahead of the log, nor lack what retention has taken out of it.
+What has to agree: the database knows how far the inbox was taken in, the warehouse how far the log was. So a full
+refresh that runs is waited for, and intake and whoever writes to the warehouse wait while these three are copied;
+pages, tracking and everything else go on. An event accepted meanwhile is in the copied inbox, to be taken in after the
+restore, or not in the copy at all: then it wasn't acknowledged when the backup began. The warehouse can't be ahead of
+the log, nor lack what retention has taken out of it.
 
 The copy is a folder or a tar of plain files with `backup.json`, which names each with its size and SHA-256. Restoring
 needs no settings and no database: it makes them.
@@ -134,11 +135,11 @@ def _why(error: Exception) -> str:
 def _copied(home: Path, half: Path) -> dict[str, Any]:
     """Everything into `half`; what the contents say of it."""
     from regulars.eventlog.queries import last_position
-    from regulars.warehouse import engine
+    from regulars.warehouse import engine, refresh
     from regulars.wiring import receiving
 
     _copy_others(home, half)
-    with receiving.paused(), engine.still() as warehouse:
+    with refresh.idle(), receiving.paused(), engine.still() as warehouse:
         begun = clock.micros()
         events = last_position()
         _copy_database(home / DATABASE, half / DATABASE)
