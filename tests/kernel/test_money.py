@@ -22,7 +22,7 @@ def test_there_and_back_is_the_same(minor: int, currency: str) -> None:
 
 def test_it_is_written_as_people_of_the_language_write_it() -> None:
     assert money.formatted(123456, "CNY", "zh-hans") == "¥1,234.56"
-    assert money.formatted(123456, "CNY", "en") == "CN¥1,234.56"
+    assert money.formatted(123456, "CNY", "en") == "¥1,234.56"
     assert money.formatted(-500, "GBP", "en") == "-£5.00"
     assert money.formatted(123456, "CNY", "zh-hans", whole=True) == "¥1,235"
     assert money.major(1, "CNY") == Decimal("0.01")

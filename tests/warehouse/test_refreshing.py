@@ -100,7 +100,7 @@ def test_a_reader_sees_one_moment_whatever_is_written(happened: Happened) -> Non
     after = queries.snapshot()
     states = [(s.version, s.live, queries.customer.scores(s, 1).net) for s in (before, between, after)]  # type: ignore[union-attr]
     assert states == [(1, 0, 1000), (1, 1, 1500), (2, 1, 1500)]
-    assert [queries.overview.figures(s)["net"].now for s in (before, between, after)] == [1000, 1500, 1500]
+    assert [queries.overview.today(s).net for s in (before, between, after)] == [1000, 1500, 1500]
 
 
 def test_what_comes_during_a_full_refresh_is_in_when_it_ends(happened: Happened) -> None:

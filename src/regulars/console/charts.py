@@ -182,6 +182,7 @@ def sankey(
                     {"name": key, "label_text": label, "itemStyle": {"color": colour}}
                     | ({"url": urls[key]} if urls and key in urls else {})
                     | ({"depth": columns[key]} if columns else {})
+                    | ({"label": {"position": "left"}} if columns and columns[key] == max(columns.values()) else {})
                     for key, label, colour in nodes
                 ],
                 "links": [{"source": a, "target": b, "value": value(v, unit)} for a, b, v in links if v],

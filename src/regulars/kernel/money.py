@@ -29,11 +29,13 @@ def major(minor: int, currency: str) -> Decimal:
 
 
 def formatted(minor: int, currency: str, language: str | None = None, *, whole: bool = False) -> str:
-    """As people write it in the language: ¥1,234.56; `whole` leaves the minor units out."""
+    """As people write it in the language: ¥1,234.56 or £1,234.56; `whole` leaves the minor units out."""
     language = language or current()
     locale = "zh_Hans_CN" if language.startswith("zh") else "en_US"
     amount = major(minor, currency)
     if whole:
         pattern = "¤#,##0"
-        return format_currency(amount, currency, format=pattern, locale=locale, currency_digits=False)
-    return format_currency(amount, currency, locale=locale)
+        written = format_currency(amount, currency, format=pattern, locale=locale, currency_digits=False)
+    else:
+        written = format_currency(amount, currency, locale=locale)
+    return written.replace("CN¥", "¥")  # as charts write it; yen have no minor units, and a business one currency

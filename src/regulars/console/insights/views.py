@@ -51,12 +51,12 @@ def sales(request: HttpRequest) -> HttpResponse:
     period = _chosen(request, "period", PERIODS, "90")
     dimension: Dimension = _chosen(request, "by", DIMENSIONS, "store")  # type: ignore[assignment]
     days = PERIODS[period][0]
-    since = None if days is None else moment.as_of - days + 1
+    since, until = (None, None) if days is None else (moment.as_of - days, moment.as_of - 1)
     grain = GRAINS[period]
-    rows = queries.sales.by_period(moment, period=grain, since=since)
+    rows = queries.sales.by_period(moment, period=grain, since=since, until=until)
     written = formatting.month if grain == "month" else formatting.day
     labels = [written(int(row.key)) for row in rows]
-    parts = queries.sales.by(moment, dimension=dimension, since=since)
+    parts = queries.sales.by(moment, dimension=dimension, since=since, until=until)
     buyers = queries.sales.new_and_returning(moment, months=24)
     return render(
         request,

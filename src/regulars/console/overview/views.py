@@ -58,6 +58,7 @@ def overview(request: ConsoleRequest) -> HttpResponse:
     lost = queries.customers.page(moment, filters=Filters(stages=("lost",)), sort="last_day", limit=SHORT).rows
     context = {
         "moment": moment,
+        "today": queries.overview.today(moment),
         "notices": queries.notices(moment),
         "period": period,
         "periods": [(key, text) for key, (_, text, _) in PERIODS.items()],

@@ -33,7 +33,10 @@ class Day:
 
 
 def figures(snapshot: Snapshot, *, days: int = 28) -> dict[str, Figure]:
-    """Figures by key of the `days` days up to the as-of day (inclusive), anonymous sales included in the money."""
+    """Figures by key of the last `days` days that are over, anonymous sales included in the money.
+
+    The as-of day itself isn't in them (see `today`): half a day against whole ones would always look like a fall.
+    """
 
     def of(since: int, until: int) -> dict[str, int]:
         sql = metrics.sql("sales", by="all", since=since, until=until)
@@ -49,26 +52,31 @@ def figures(snapshot: Snapshot, *, days: int = 28) -> dict[str, Figure]:
         }  # fmt: skip
 
     def ask() -> dict[str, Figure]:
-        now = of(snapshot.as_of - days + 1, snapshot.as_of)
-        before = of(snapshot.as_of - 2 * days + 1, snapshot.as_of - days)
+        now = of(snapshot.as_of - days, snapshot.as_of - 1)
+        before = of(snapshot.as_of - 2 * days, snapshot.as_of - days - 1)
         return {key: Figure(key, now[key], before[key]) for key in now}
 
     return remembered(snapshot, ("figures", days), ask)
 
 
 def series(snapshot: Snapshot, *, days: int = 28) -> list[Day]:
-    """One row a day, days without sales included, oldest first."""
+    """One row a day of the last `days` days that are over, days without sales included, oldest first."""
+    since, until = snapshot.as_of - days, snapshot.as_of - 1
+    return remembered(snapshot, ("series", days), lambda: _days(snapshot, since, until))
 
-    def ask() -> list[Day]:
-        since, until = snapshot.as_of - days + 1, snapshot.as_of
-        sql = metrics.sql("sales", by="day", since=since, until=until)
-        found = snapshot.read(f"SELECT bucket, gross, refunded, net, orders, buyers FROM ({sql})")  # noqa: S608
-        by_day: dict[int, tuple[int, ...]] = {day: tuple(rest) for day, *rest in found}
-        new = _new_buyers(snapshot, since, until)
-        rows = [(day, *by_day.get(day, (0, 0, 0, 0, 0)), new.get(day, 0)) for day in range(since, until + 1)]
-        return [Day(*row) for row in rows]
 
-    return remembered(snapshot, ("series", days), ask)
+def today(snapshot: Snapshot) -> Day:
+    """The as-of day so far."""
+    return remembered(snapshot, ("today",), lambda: _days(snapshot, snapshot.as_of, snapshot.as_of)[0])
+
+
+def _days(snapshot: Snapshot, since: int, until: int) -> list[Day]:
+    sql = metrics.sql("sales", by="day", since=since, until=until)
+    found = snapshot.read(f"SELECT bucket, gross, refunded, net, orders, buyers FROM ({sql})")  # noqa: S608
+    by_day: dict[int, tuple[int, ...]] = {day: tuple(rest) for day, *rest in found}
+    new = _new_buyers(snapshot, since, until)
+    rows = [(day, *by_day.get(day, (0, 0, 0, 0, 0)), new.get(day, 0)) for day in range(since, until + 1)]
+    return [Day(*row) for row in rows]
 
 
 def _new_buyers(snapshot: Snapshot, since: int, until: int) -> dict[int, int]:

@@ -86,7 +86,7 @@
       if (s.type === "bar") return merged({ barMaxWidth: 28, itemStyle: { borderRadius: s.stack ? 0 : 2 }, emphasis: { focus: "series" } }, s);
       if (s.type === "heatmap") return merged({ label: { show: true, formatter: function (p) { return short(p.value[2]); } }, itemStyle: { borderColor: surface, borderWidth: 2, borderRadius: 3 }, emphasis: { itemStyle: { borderColor: ink, borderWidth: 1 } } }, s);
       if (s.type === "sankey") return merged({
-        left: 4, right: 150, top: 8, bottom: 8, nodeWidth: 12, nodeGap: 14, draggable: false, emphasis: { focus: "adjacency" },
+        left: 4, right: s.data.some(function (n) { return n.depth; }) ? 8 : 150, top: 8, bottom: 8, nodeWidth: 12, nodeGap: 14, draggable: false, emphasis: { focus: "adjacency" },
         label: { color: ink, formatter: function (p) { return p.data.label_text || p.name; } },
         lineStyle: { color: "gradient", opacity: 0.35 }
       }, s);
