@@ -5,7 +5,7 @@ An area adds its pages here, and its urls in console/urls.py; nothing else has t
 
 from dataclasses import dataclass
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from regulars.accounts.actors import Actor
 from regulars.kernel.languages import Text
@@ -75,20 +75,13 @@ class Shown:
     active: bool
 
 
-def _address(view: str) -> str | None:
-    try:
-        return reverse(view)
-    except NoReverseMatch:  # an area that isn't built yet
-        return None
-
-
 def entries_for(actor: Actor) -> list[Entry]:
     """Every page that the actor may open from the navigation."""
     return [
         entry
         for section in SECTIONS
         for entry in section.entries
-        if (not entry.capabilities or any(map(actor.may, entry.capabilities))) and _address(entry.view)
+        if (not entry.capabilities or any(map(actor.may, entry.capabilities)))
     ]
 
 
@@ -102,7 +95,7 @@ def shown_to(actor: Actor, view: str) -> list[tuple[Text | None, list[Shown]]]:
         (
             section.text,
             [
-                Shown(e.text, e.icon, _address(e.view) or "", e is here)
+                Shown(e.text, e.icon, reverse(e.view), e is here)
                 for e in section.entries
                 if any(e is known for known in entries)
             ],

@@ -44,7 +44,10 @@ def _line(row: EventRow, by: str) -> Line:
     entry = catalog.CATALOG.get(row.name)
     properties = row.properties
     icon = ICONS.get(entry.group if entry else "other", "point")
-    return Line(row, icon, catalog.title(row.name), _text(row.name, properties), _amount(properties), _mood(row), by)
+    back = "−" if row.name in ("Order Refunded", "Order Cancelled") else ""
+    amount = _amount(properties)
+    title, text = catalog.title(row.name), _text(row.name, properties)
+    return Line(row, icon, title, text, back + amount if amount else "", _mood(row), by)
 
 
 def _mood(row: EventRow) -> str:
@@ -108,7 +111,11 @@ def _text(name: str, properties: dict[str, Any]) -> str:
 
 def _listed(names: list[str]) -> str:
     mark = "、" if languages.current() == "zh-hans" else ", "
-    more = Text(" and {n} more", " 等 {n} 件").filled(n=len(names) - 3) if len(names) > 3 else Text("", "")
+    more = (
+        Text(" and {n} more", " 等 {all} 项").filled(n=len(names) - 3, all=len(names))
+        if len(names) > 3
+        else Text("", "")
+    )
     return mark.join(names[:3]) + str(more)
 
 

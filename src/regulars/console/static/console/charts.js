@@ -37,7 +37,7 @@
   function each(value, act) { return Array.isArray(value) ? value.map(act) : value ? act(value) : value; }
   function escaped(text) { var n = document.createElement("span"); n.textContent = text; return n.innerHTML; }
 
-  function full(data) {
+  function full(data, low) {
     var option = painted(data.option);
     var exact = writer(data.unit, data.currency, false), short = writer(data.unit, data.currency, true);
     var ink = colour("ink"), quiet = colour("quiet"), line = colour("line"), surface = colour("surface");
@@ -71,7 +71,7 @@
       base.grid = { left: 14, right: 28, top: legendShown ? 34 : 12, bottom: 4, containLabel: true };
       var axis = function (a) {
         return merged({
-          axisLine: { show: a.type === "category" && !matrix, lineStyle: { color: line } }, axisTick: { show: false },
+          axisLine: { show: a.type === "category" && !matrix, lineStyle: { color: line } }, axisTick: { show: false }, splitNumber: low ? 2 : 5,
           axisLabel: Object.assign({ color: quiet, hideOverlap: true }, a.type === "value" ? { formatter: short } : {}),
           splitLine: { show: a.type === "value", lineStyle: { color: line, type: [3, 3] } },
           splitArea: { show: false }
@@ -122,7 +122,7 @@
     var old = drawn.get(place);
     if (old) old.dispose();
     var chart = echarts.init(place, null, { renderer: "svg" });
-    chart.setOption(full(data));
+    chart.setOption(full(data, place.clientHeight < 160));
     chart.on("click", function (p) { if (p.data && p.data.url) location.href = p.data.url; });
     drawn.set(place, chart);
     seen.observe(place);
