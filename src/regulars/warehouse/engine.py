@@ -186,7 +186,8 @@ def writing() -> Iterator[duckdb.DuckDBPyConnection]:
 @contextmanager
 def still() -> Iterator[Path]:
     """Nobody writes to the warehouse within the block, if no full refresh runs (`refresh.idle`): its file may be
-    copied, with the .wal beside it if there is one. Don't open the file in this process: closing it drops DuckDB's lock.
+    copied, with the .wal beside it if there is one. Do not open the file in this process: closing it drops the lock of
+    DuckDB.
     """
     with _writing:
         pen = cursor()

@@ -194,15 +194,13 @@ def _append(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], own: Business)
     lines: list[tuple[Any, ...]] = []
     for row, (micros, day, month) in zip(rows, when, strict=True):
         properties = row.properties if isinstance(row.properties, dict) else {}
-        columns = _columns(row.name)
-        found = {column: next((v for n in names if (v := properties.get(n)) not in (None, "")), None)
-                 for column, names in columns}  # fmt: skip
-        store, channel, order_id = _text(found["store"]), _text(found["channel"]), _text(found.get("order_id"))
+        own_columns = _columns(row.name)
+        store, channel, product_id, category, order_id = (_text(_first(properties, n)) for n in own_columns[:5])
         if channel is None and row.source.startswith("track"):
             channel = "online"
         record_id, currency = row.record_id, _text(properties.get("currency")) or ""
         currency = currency.upper()[:3]
-        amount = _minor(found.get("amount"), currency or own.currency)
+        amount = _minor(_first(properties, own_columns[5]), currency or own.currency)
         if row.name in _ORDERS:
             made, record_id, store, channel = orders.lines(
                 row, properties, amount, record_id, store, channel, order_id, currency or own.currency
@@ -214,13 +212,12 @@ def _append(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], own: Business)
             ]
             if amount is None and made:
                 amount = abs(sum(line[5] for line in made))
-        category = _text(found.get("category"))
         if category is None and row.name == "Survey Answered":
             category = _text(properties.get("kind"))
         events.append(
             (
-                row.position, row.name, record_id, micros, day, month, store, channel, _text(found.get("product_id")),
-                category, order_id, amount, _score(found.get("score")), _encode(properties).decode(),
+                row.position, row.name, record_id, micros, day, month, store, channel, product_id,
+                category, order_id, amount, _score(_first(properties, own_columns[6])), _encode(properties).decode(),
             )
         )  # fmt: skip
     tables = _table(events, EVENTS), _table(lines, LINES)
@@ -241,12 +238,27 @@ def _table(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
 
 
 @lru_cache(maxsize=10_000)
-def _columns(name: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return tuple(catalog.columns(name).items())
+def _columns(name: str) -> tuple[tuple[str, ...], ...]:
+    """The properties that fill store, channel, product_id, category, order_id, amount and score."""
+    found = catalog.columns(name)
+    return tuple(
+        found.get(column, ())
+        for column in ("store", "channel", "product_id", "category", "order_id", "amount", "score")
+    )
+
+
+def _first(properties: dict[str, Any], names: tuple[str, ...]) -> Any:
+    for name in names:
+        value = properties.get(name)
+        if value is not None and value != "":
+            return value
+    return None
 
 
 def _text(value: Any) -> str | None:
     """A short text, or nothing; numbers as they are written."""
+    if value.__class__ is str and len(value) <= 500 and value.isprintable():
+        return value.strip() or None  # nearly all
     if value is None or isinstance(value, bool | dict | list):
         return None
     # A surrogate or a NUL can't be stored.
