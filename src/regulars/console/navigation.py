@@ -39,7 +39,7 @@ SECTIONS: tuple[Section, ...] = (
         Text("Insights", "洞察"),
         (
             Entry("insights:sales", Text("Sales", "销售"), "chart-line", ("insights.view",)),
-            Entry("insights:rfm", Text("RFM groups", "RFM 分群"), "grid-4x4", ("insights.view",)),
+            Entry("insights:rfm", Text("RFM groups", "RFM 分组"), "grid-4x4", ("insights.view",)),
             Entry("insights:lifecycle", Text("Lifecycle", "生命周期"), "arrows-right-left", ("insights.view",)),
             Entry("insights:cohorts", Text("Cohorts", "同期群留存"), "stairs-down", ("insights.view",)),
             Entry("insights:risk", Text("At risk", "流失风险"), "alert-triangle", ("insights.view",)),
