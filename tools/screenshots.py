@@ -111,6 +111,7 @@ def main() -> int:
                 context = browser.new_context(
                     viewport=dict(zip(("width", "height"), SIZES[size], strict=True)),  # type: ignore[arg-type]
                     locale="zh-CN" if language == "zh" else "en-GB",
+                    reduced_motion="reduce",
                 )
                 context.add_cookies(
                     [

@@ -42,6 +42,7 @@ SECTIONS: tuple[Section, ...] = (
             Entry("insights:rfm", Text("RFM groups", "RFM 分组"), "grid-4x4", ("insights.view",)),
             Entry("insights:lifecycle", Text("Lifecycle", "生命周期"), "arrows-right-left", ("insights.view",)),
             Entry("insights:cohorts", Text("Cohorts", "同期群留存"), "stairs-down", ("insights.view",)),
+            Entry("insights:voice", Text("Voice", "客户之声"), "message-circle", ("insights.view",)),
             Entry("insights:risk", Text("At risk", "流失风险"), "alert-triangle", ("insights.view",)),
         ),
     ),
