@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/", include("regulars.api.urls")),
     path("", include("regulars.console.urls")),
 ]
 

@@ -24,6 +24,7 @@ CAPABILITIES: dict[str, Text] = {
     "imports.run": Text("Import files", "导入文件"),
     "quarantine.repair": Text("Repair and replay events", "修复与重放事件"),
     "events.view": Text("See live events", "查看实时事件"),
+    "events.write": Text("Send events and orders", "发送事件与订单"),
     "settings.edit": Text("Change the settings", "修改设置"),
     "staff.edit": Text("Manage staff and roles", "管理员工与角色"),
     "keys.edit": Text("Manage keys", "管理密钥"),

@@ -1,6 +1,7 @@
 """Changing staff, keys and settings; writing the audit trail."""
 
 import secrets
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 from zoneinfo import available_timezones
@@ -175,3 +176,10 @@ def change_settings(
     changed = {"name": name, "zone": zone, "currency": currency, "region": region, "more": more}
     details = {key: value for key, value in changed.items() if value is not None}
     audit(by=by, action="Settings Changed", object_kind="settings", object_id=1, details=details)
+
+
+def note_use(key: ApiKey) -> None:
+    """Remember that a key was used, to the minute."""
+    now = clock.now()
+    if key.last_used_at is None or now - key.last_used_at > timedelta(minutes=1):
+        ApiKey.objects.filter(id=key.pk).update(last_used_at=now)

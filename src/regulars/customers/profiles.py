@@ -4,6 +4,7 @@ Pure: no database here. Each record keeps its own facts, {field: [value, written
 a customer is folded from the facts of all its records. Therefore a merge moves nothing and undoing it restores nothing.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
@@ -82,13 +83,24 @@ def checked(field: str, value: Any) -> Any:
                 field=field,
             )
         return text
-    if not 1 <= len(field) <= 100:
+    if not 1 <= len(field) <= 100 or field != cleaned(field):
         raise Invalid(
             "attribute",
             Text("The name of an attribute has 1 to 100 characters.", "自定义属性的名称为 1 到 100 个字符。"),
             field=field,
         )
-    return value
+    return _storable(value, field)
+
+
+def _storable(value: Any, field: str) -> Any:
+    """A value of JSON that every database takes: no NUL, no halves of characters, no infinite numbers."""
+    if isinstance(value, str):
+        return value.replace("\0", "").encode("utf-8", "replace").decode()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Invalid("number", Text("This isn't a finite number.", "这不是有限的数。"), field=field)
+    if isinstance(value, dict):
+        return {str(_storable(key, field)): _storable(item, field) for key, item in value.items()}
+    return [_storable(item, field) for item in value] if isinstance(value, list | tuple) else value
 
 
 def from_traits(traits: Mapping[str, Any]) -> dict[str, Any]:

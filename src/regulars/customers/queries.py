@@ -11,7 +11,7 @@ from django.db.models import Count, Q, QuerySet
 
 from regulars.accounts.queries import business
 from regulars.customers import consents as agreements
-from regulars.customers.identities import RANK, masked, readings
+from regulars.customers.identities import RANK, masked, normalised, readings
 from regulars.customers.models import (
     Consent,
     Customer,
@@ -203,6 +203,15 @@ def get(customer_id: int) -> Profile:
         root, fields, row.custom, row.known, row.erased_at, row.created_at, card.last_seen_at,
         tuple(members(root)), card,
     )  # fmt: skip
+
+
+def with_identity(kind: str, value: str) -> int:
+    """The customer that an identity leads to. Raises Invalid for a value that can't be one, NotFound."""
+    kept = normalised(kind, value, region=business().region)
+    found = Identity.objects.filter(kind=kind, value=kept).values_list("customer__root_id", flat=True).first()
+    if found is None:
+        raise NotFound("customer", Text("No customer has this identity.", "没有客户使用该标识。"))
+    return found
 
 
 def find(text: str, *, limit: int = 20) -> list[Card]:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
@@ -24,6 +25,7 @@ from regulars.eventlog.ingest.keys import WriteKeys
 from regulars.eventlog.quarantine import BadEvent
 from regulars.eventlog.queries import QuarantinedEvent
 from regulars.eventlog.rows import NewEvent
+from regulars.kernel import clock
 from regulars.kernel.errors import Problem
 from regulars.kernel.languages import Text
 
@@ -118,6 +120,16 @@ def _drain(box: Inbox, bytes_at_once: int) -> int:
     for segment in finished:
         box.discard(segment)
     return requests
+
+
+def accept(payloads: Sequence[dict[str, Any]], *, source: str) -> list[Fault | None]:
+    """Intake at once for a door that can tell the sender what is wrong (the JSON API): for each None when it was taken,
+    or the fault. Nothing goes into quarantine.
+    """
+    now = clock.now()
+    judged = [envelope.judge(one, received_at=now, source=source) for one in payloads]
+    taken = iter(_take([one for one in judged if isinstance(one, Draft)]))
+    return [next(taken) if isinstance(one, Draft) else one for one in judged]
 
 
 def send_in_again(events: Sequence[QuarantinedEvent]) -> list[Fault | None]:

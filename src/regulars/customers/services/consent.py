@@ -6,6 +6,7 @@ from django.db import transaction
 
 from regulars.accounts.actors import Actor
 from regulars.customers import consents
+from regulars.customers.identities import cleaned
 from regulars.customers.models import Consent, Customer
 from regulars.customers.queries import consent_states, live_root
 from regulars.eventlog.services import record
@@ -40,7 +41,7 @@ def _enter(
     if present is not None and present.given == given and present.at <= moment:
         return None
     entry = Consent.objects.create(
-        customer=root, channel=channel, purpose=purpose, given=given, source=source[:100], by=by.ref, at=moment
+        customer=root, channel=channel, purpose=purpose, given=given, source=cleaned(source)[:100], by=by.ref, at=moment
     )
     record(
         "Consent Given" if given else "Consent Withdrawn",

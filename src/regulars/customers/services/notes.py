@@ -15,7 +15,7 @@ from regulars.kernel.languages import Text
 def add_note(*, customer_id: int, text: str, by: Actor) -> int:
     """The note's id. Raises Invalid unless it has 1 to 5,000 characters."""
     by.require("notes.edit")
-    text = text.replace("\0", "").strip()
+    text = text.replace("\0", "").encode("utf-8", "replace").decode().strip()
     if not 1 <= len(text) <= 5000:
         raise Invalid("text", Text("Write 1 to 5,000 characters.", "请填写 1 到 5000 个字符。"), field="text")
     note = Note.objects.create(customer=live_root(customer_id), text=text, by=by.ref)

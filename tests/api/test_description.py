@@ -1,0 +1,105 @@
+"""The description of the API: valid, complete, as it was agreed; and every operation keeps to it."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import hypothesis
+import schemathesis
+from django.test import Client
+from django.test.client import ClientHandler
+from hypothesis import HealthCheck, Phase, given
+from openapi_spec_validator import validate
+from schemathesis.checks import (
+    not_a_server_error,
+)
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from regulars.accounts.capabilities import CAPABILITIES
+from tests.api.conftest import Program
+from tools import openapi
+
+CHECKS = [
+    not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
+    response_headers_conformance,
+]  # fmt: skip
+DESCRIBED = json.loads(openapi.described())
+
+
+def test_the_description_is_as_it_was_agreed() -> None:
+    """If the change is meant: python -m tools.openapi writes it down."""
+    assert openapi.described() == openapi.PATH.read_text()
+
+
+def test_the_description_is_openapi_3_1() -> None:
+    validate(DESCRIBED)
+    assert DESCRIBED["openapi"].startswith("3.1")
+
+
+def _operations() -> Iterator[tuple[str, Any]]:
+    for path, methods in DESCRIBED["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def test_every_operation_parameter_and_property_is_described_in_both_languages() -> None:
+    bare = []
+    for name, operation in _operations():
+        if " · " not in operation.get("summary", ""):
+            bare.append(name)
+        if operation.get("x-scope") not in CAPABILITIES:
+            bare.append(f"{name}: x-scope")
+        for parameter in operation.get("parameters", []):
+            if "$ref" not in parameter and " · " not in parameter.get("description", ""):
+                bare.append(f"{name}: {parameter['name']}")
+    for name, schema in DESCRIBED["components"]["schemas"].items():
+        for field, about in schema.get("properties", {}).items():
+            if " · " not in about.get("description", ""):
+                bare.append(f"{name}.{field}")
+    assert bare == []
+
+
+def test_the_documentation_page_asks_nobody_else(db: None) -> None:
+    client = Client()
+    page = client.get("/api/docs")
+    assert page.status_code == 200
+    text = page.content.decode()
+    assert "http://" not in text and "https://" not in text
+    assert "/static/ninja/swagger-ui-bundle.js" in text and "/api/v1/openapi.json" in text
+    assert client.get("/static/ninja/swagger-ui-bundle.js").status_code == 200
+    assert client.get("/api/v1/openapi.json").json()["openapi"].startswith("3.1")
+
+
+def _application(environ: Any, start_response: Any) -> list[bytes]:
+    """The site as a WSGI application within the test's transaction: Django's own test handler keeps the connection."""
+    response = ClientHandler(enforce_csrf_checks=False)(environ)
+    start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
+    return [response.getvalue()]
+
+
+def test_every_operation_keeps_to_its_description(program: Program, settings: Any) -> None:
+    """Whatever comes, fitting or not, the answer is one of those described and never a fault of ours."""
+    settings.API_RATE = 0
+    schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", _application)
+    told = {"Authorization": f"Bearer {program.secret}"}
+    for name, _ in _operations():
+        method, path = name.split(" ")
+        operation = schema[path][method]
+        program.post("/customers", {"identities": [{"kind": "user_id", "value": name}]})
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+
+            @given(case=operation.as_strategy(generation_mode=mode))
+            @hypothesis.settings(
+                max_examples=3, phases=[Phase.generate], deadline=None, derandomize=True, database=None,
+                suppress_health_check=list(HealthCheck),
+            )  # fmt: skip
+            def keeps(case: Any) -> None:
+                case.call_and_validate(headers=told, checks=CHECKS)
+
+            keeps()

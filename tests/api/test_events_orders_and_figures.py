@@ -1,0 +1,89 @@
+"""Events and orders in through intake, and what becomes of them: timeline, orders, figures, segments, webhooks."""
+
+from typing import Any
+
+from regulars.warehouse import feed, refresh
+from tests.api.conftest import Program
+
+LI = [{"kind": "user_id", "value": "u1"}, {"kind": "phone", "value": "13812345678"}]
+
+
+def fed() -> None:
+    from regulars.eventlog import dispatch, queries
+
+    dispatch.number()
+    rows = queries.after(0, 1000)
+    feed.handle(rows)
+    refresh.full()
+
+
+def test_events_are_judged_one_by_one_and_stand_on_the_timeline(program: Program) -> None:
+    events = [
+        {"event": "Product Viewed", "identities": LI, "properties": {"product_id": "p1"}, "message_id": "m1"},
+        {"event": "Order Completed", "identities": LI, "properties": {"total": "a lot"}},
+        {"event": "Customer Erased", "identities": LI},
+        {"event": "Sauna Booked", "identities": LI, "at": "2026-01-05T09:00:00+08:00"},
+        {"event": "Product Viewed", "identities": LI, "properties": {"product_id": "p1"}, "message_id": "m1"},
+    ]
+    status, answer = program.post("/events", {"events": events})
+    assert status == 200
+    assert answer["accepted"] == 3
+    assert [(row["index"], row["code"], row["field"]) for row in answer["refused"]] == [
+        (1, "wrong_type", "total"), (2, "reserved", ""),
+    ]  # fmt: skip
+    id = program.get("/customers/lookup?kind=user_id&value=u1")[1]["id"]
+    status, page = program.get(f"/customers/{id}/events?limit=2")
+    assert status == 200 and len(page["data"]) == 2
+    rest = program.get(f"/customers/{id}/events?limit=2&cursor={page['next_cursor']}")[1]
+    names = [row["event"] for row in page["data"] + rest["data"]]
+    assert sorted(names) == ["Customer Identified", "Product Viewed", "Sauna Booked"]
+    assert rest["next_cursor"] is None
+    latest = program.get("/events?event=Sauna%20Booked")[1]["data"]
+    assert [(row["customer"], row["at"]) for row in latest] == [(id, "2026-01-05T01:00:00Z")]
+    assert latest[0]["source"] == f"api:{program.key.pk}"
+
+
+def order(id: str, total: float, **more: Any) -> dict[str, Any]:
+    return {"order_id": id, "identities": LI, "total": total, "currency": "CNY", "store": "hz-1", **more}
+
+
+def test_orders_come_in_once_and_show_in_orders_figures_and_segments(program: Program) -> None:
+    products = [{"product_id": "p1", "name": "Oolong", "price": 12.5, "quantity": 2}]
+    assert program.post("/orders", order("A1", 25, products=products)) == (200, {"accepted": 1, "refused": []})
+    assert program.post("/orders", order("A1", 25, products=products))[0] == 200
+    assert program.post("/orders", order("A2", 10.01))[0] == 200
+    assert program.post("/orders/A2/refunds", {"identities": LI, "total": 3, "currency": "CNY"})[1]["accepted"] == 1
+    fed()
+    id = program.get("/customers/lookup?kind=user_id&value=u1")[1]["id"]
+    status, page = program.get(f"/customers/{id}/orders?limit=1")
+    assert status == 200 and page["next_cursor"]
+    rest = program.get(f"/customers/{id}/orders?limit=1&cursor={page['next_cursor']}")[1]
+    rows = {row["order_id"]: row for row in page["data"] + rest["data"]}
+    assert (rows["A1"]["gross"], rows["A1"]["net"], rows["A1"]["store"]) == (2500, 2500, "hz-1")
+    assert (rows["A2"]["gross"], rows["A2"]["refunds"], rows["A2"]["net"]) == (1001, 300, 701)
+    assert rows["A1"]["lines"][0]["quantity"] == 2
+    status, told = program.get("/figures?days=7")
+    figures = {row["key"]: row["now"] for row in told["figures"]}
+    assert status == 200 and (figures["gross"], figures["net"], figures["orders"]) == (3501, 3201, 2)
+    assert told["currency"] == "CNY" and len(told["series"]) == 7
+    segments = {row["key"]: row for row in program.get("/segments")[1]}
+    worth = program.get(f"/customers/{id}")[1]["worth"]
+    assert (worth["orders"], worth["net"]) == (2, 3201)
+    assert segments[f"stage:{worth['stage']}"]["customers"] == 1
+    status, members = program.get(f"/segments/rfm:{worth['rfm_group']}/customers")
+    assert status == 200 and [row["id"] for row in members["data"]] == [id]
+    assert program.get("/segments/rfm:nothing/customers")[0] == 404
+
+
+def test_a_webhook_is_added_listed_and_removed(program: Program, settings: Any) -> None:
+    status, problem = program.post("/webhooks", {"url": "https://127.0.0.1/x"})
+    assert (status, problem["code"]) == (422, "url_private")
+    settings.WEBHOOKS_PRIVATE = True
+    status, made = program.post("/webhooks", {"url": "http://127.0.0.1:9/x", "events": ["Order Completed"]})
+    assert status == 201 and made["secret"].startswith("whsec_")
+    (row,) = program.get("/webhooks")[1]
+    assert row["events"] == ["Order Completed"] and "secret" not in row
+    assert program.get("/deliveries") == (200, {"data": [], "next_cursor": None})
+    assert program.post("/deliveries/1/resend")[0] == 404
+    assert program.ask("DELETE", f"/webhooks/{made['id']}") == (200, {"done": True})
+    assert program.get("/webhooks") == (200, [])
