@@ -13,7 +13,7 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -80,10 +80,10 @@ class Fault:
 
 @dataclass(slots=True)
 class Batch:
-    """Up to BATCH rows. `numbers`: line (CSV) or row of each; `columns`: one list of text per header."""
+    """Up to BATCH rows. `numbers`: line (CSV) or row of each; `columns`: the texts under each header."""
 
     numbers: list[int]
-    columns: list[list[str | None]]
+    columns: Sequence[Sequence[str | None]]
     faults: list[Fault]
 
 
@@ -220,13 +220,18 @@ def _headed(rows: list[list[str]]) -> tuple[int, list[str], list[tuple[str, str]
 
 
 class _Bounded(io.RawIOBase):
-    """Unpacked bytes that stop when they grow out of proportion to the packed file, and count what is behind."""
+    """Unpacked bytes, stopped when they grow out of proportion to the packed file or a line has no end. `nul`: there
+    was a zero byte.
+    """
 
     def __init__(self, path: Path, packed: bool) -> None:
         self.file: BinaryIO = path.open("rb")
         self.inner = cast(BinaryIO, gzip.GzipFile(fileobj=self.file)) if packed else self.file
         self.most = max(FREE_UNPACKED, path.stat().st_size * MAX_RATIO) if packed else None
         self.given = 0
+        self.lines = 0
+        self.since_line = 0
+        self.nul = False
 
     def readable(self) -> bool:
         return True
@@ -242,6 +247,18 @@ class _Bounded(io.RawIOBase):
             ) from None
         buffer[: len(data)] = data
         self.given += len(data)
+        self.nul = self.nul or b"\0" in data
+        end = max(data.rfind(b"\n"), data.rfind(b"\r"))
+        self.since_line = self.since_line + len(data) if end < 0 else len(data) - end - 1
+        self.lines += data.count(b"\n")
+        if self.since_line > MAX_LINE:
+            raise _told(
+                "line_too_long",
+                "Line {number} is longer than {most} bytes: this isn't a table, or a quotation mark is missing.",
+                "第 {number} 行超过 {most} 字节：这可能不是表格，或缺少引号。",
+                number=self.lines + 1,
+                most=f"{MAX_LINE:,}",
+            )
         if self.most is not None and self.given > self.most:
             raise _too_big()
         return len(data)
@@ -367,22 +384,7 @@ def _text(path: Path, layout: Layout) -> tuple[_Bounded, io.TextIOWrapper]:
     return raw, io.TextIOWrapper(file, encoding=layout.encoding, errors=errors, newline="")
 
 
-def _lines(text: io.TextIOWrapper) -> Iterator[str]:
-    number = 0
-    while line := text.readline(MAX_LINE + 1):
-        number += 1
-        if len(line) > MAX_LINE:
-            raise _told(
-                "line_too_long",
-                "Line {number} is longer than {most} characters: this isn't a table, or a quotation mark is missing.",
-                "第 {number} 行超过 {most} 个字符：这可能不是表格，或缺少引号。",
-                number=number,
-                most=f"{MAX_LINE:,}",
-            )
-        yield line
-
-
-def _rows_of(lines: Iterator[str], layout: Layout) -> Any:
+def _rows_of(lines: Iterable[str], layout: Layout) -> Any:
     return csv.reader(
         lines,
         delimiter=layout.delimiter,
@@ -400,13 +402,11 @@ def _csv_layout(path: Path, *, packed: bool, encoding: str) -> Layout:
     sample: list[str] = []
     with text:
         length = 0
-        for line in _lines(text):
+        for line in text:
             sample.append(line)
             length += len(line)
             if length > SAMPLE or len(sample) > 2000:
                 break
-        else:
-            length = 0
     if any("\0" in line for line in sample[:5]):
         raise _not_a_table()
     if sample and sample[0].lower().startswith("sep=") and len(sample[0].strip()) == 5:
@@ -419,7 +419,7 @@ def _csv_layout(path: Path, *, packed: bool, encoding: str) -> Layout:
     if '"' not in joined and sample and re.match(rf"^\s*'[^']*'(?:{re.escape(delimiter)}'[^']*')+\s*$", sample[0]):
         quote = "'"
     tried = Layout("csv", [], 1, encoding=name, delimiter=delimiter, quote=quote, escape=escape)
-    reader = _rows_of(iter(sample), tried)
+    reader = _rows_of(sample, tried)
     rows: list[list[str]] = []
     ends: list[int] = []
     try:
@@ -477,60 +477,64 @@ def _unclosed(line: int) -> Invalid:
 
 def _csv_batches(path: Path, layout: Layout, seen: Callable[[int], None]) -> Iterator[Batch]:
     raw, text = _text(path, layout)
-    width = len(layout.headers)
     with text:
-        lines = _lines(text)
         for _ in range(layout.first - 1):
-            next(lines, "")
-        reader = _rows_of(lines, layout)
+            text.readline()
+        reader = _rows_of(text, layout)
         base = layout.first - 1
-        numbers: list[int] = []
-        rows: list[list[str]] = []
-        faults: list[Fault] = []
-        line = 0
-        while True:
+        more = True
+        while more:
+            rows: list[list[str]] = []
+            ends = [reader.line_num]
             try:
-                row = next(reader)
-            except StopIteration:
-                break
-            except csv.Error:
-                raise _unclosed(base + line + 1) from None
-            number, line = base + line + 1, reader.line_num
-            if len(row) != width:
-                if not any(cell.strip() for cell in row):
-                    continue  # an empty line
-                if len(row) > width and not any(row[width:]):
-                    row = row[:width]  # trailing delimiters
+                for row in reader:
+                    rows.append(row)
+                    ends.append(reader.line_num)
+                    if len(rows) == BATCH:
+                        break
                 else:
-                    reason = "open_quote" if reader.line_num - (number - base) > 20 else "cells"
-                    faults.append(Fault(number, reason, layout.delimiter.join(row[: width + 20])[:2000]))
-                    continue
-            elif not any(row):
-                continue
-            numbers.append(number)
-            rows.append(row)
-            if len(rows) >= BATCH:
-                yield _batch(numbers, rows, faults, width)
-                seen(raw.behind())
-                numbers, rows, faults = [], [], []
-        if rows or faults:
-            yield _batch(numbers, rows, faults, width)
-        seen(raw.behind())
+                    more = False
+            except csv.Error:
+                raise _unclosed(base + ends[-1] + 1) from None
+            batch = _sound(rows, [base + end + 1 for end in ends[:-1]], ends, layout, nul=raw.nul)
+            if batch.numbers or batch.faults:
+                yield batch
+            seen(raw.behind())
 
 
-def _batch(numbers: list[int], rows: list[list[str]], faults: list[Fault], width: int) -> Batch:
-    bad = {index for index, row in enumerate(rows) if any("\0" in cell for cell in row)} if _nul(rows) else set()
+def _sound(rows: list[list[str]], numbers: list[int], ends: list[int], layout: Layout, *, nul: bool) -> Batch:
+    """The rows that have the header's cells; the others are faults, empty ones nothing. Row i begins in line
+    numbers[i] and ends where ends[i + 1] says.
+    """
+    width = len(layout.headers)
+    odd = [index for index, row in enumerate(rows) if len(row) != width or not any(row)]
+    faults: list[Fault] = []
+    gone = set()
+    for index in odd:
+        row = rows[index]
+        if not any(cell.strip() for cell in row):
+            gone.add(index)
+        elif len(row) > width and not any(row[width:]):
+            rows[index] = row[:width]  # trailing delimiters
+        else:
+            gone.add(index)
+            reason = "open_quote" if ends[index + 1] - ends[index] > 20 else "cells"
+            faults.append(Fault(numbers[index], reason, layout.delimiter.join(row[: width + 20])[:2000]))
+    if gone:
+        numbers = [number for index, number in enumerate(numbers) if index not in gone]
+        rows = [row for index, row in enumerate(rows) if index not in gone]
+    return _batch(numbers, rows, faults, width, nul=nul)
+
+
+def _batch(numbers: list[int], rows: list[list[str]], faults: list[Fault], width: int, *, nul: bool) -> Batch:
+    bad = {index for index, row in enumerate(rows) if any("\0" in cell for cell in row)} if nul else set()
     for index in sorted(bad):
         faults.append(Fault(numbers[index], "nul", " ".join(rows[index]).replace("\0", "�")[:2000]))
     if bad:
         numbers = [number for index, number in enumerate(numbers) if index not in bad]
         rows = [row for index, row in enumerate(rows) if index not in bad]
-    columns: list[list[str | None]] = [list(column) for column in zip(*rows, strict=True)] if rows else []
-    return Batch(numbers, columns or [[] for _ in range(width)], faults)
-
-
-def _nul(rows: list[list[str]]) -> bool:
-    return any("\0" in "".join(row) for row in rows)
+    columns: list[Sequence[str | None]] = list(zip(*rows, strict=True)) if rows else [() for _ in range(width)]
+    return Batch(numbers, columns, faults)
 
 
 # --- Excel
@@ -650,11 +654,11 @@ def _excel_batches(path: Path, layout: Layout, seen: Callable[[int], None]) -> I
         numbers.append(number)
         rows.append(row[:width] + [""] * (width - len(row)))
         if len(rows) >= BATCH:
-            yield _batch(numbers, rows, [], width)
+            yield _batch(numbers, rows, [], width, nul=True)
             seen(number)
             numbers, rows = [], []
     if rows:
-        yield _batch(numbers, rows, [], width)
+        yield _batch(numbers, rows, [], width, nul=True)
     seen(layout.rows or 1)
 
 

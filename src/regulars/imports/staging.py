@@ -426,8 +426,9 @@ def _arrange_orders(database: duckdb.DuckDBPyConnection, mapping: Mapping, about
     content (and counted when the same content comes again), so that the file can come twice.
     """
     zone = literal(mapping.zone or about.zone)
-    number = "order_id"
+    number, made = "order_id", "TEMP VIEW"  # a table only where rows have to be counted
     if "order_id" not in mapping.columns:
+        made = "TEMP TABLE"
         content = (
             "md5(concat_ws(chr(31), micros, who, product_id, product, quantity, price, line_total, order_total, store))"
         )
@@ -435,7 +436,7 @@ def _arrange_orders(database: duckdb.DuckDBPyConnection, mapping: Mapping, about
     day = f"strftime(timezone({zone}, make_timestamptz(micros)), '%Y-%m-%d')" if mapping.repeats == "daily" else "''"
     has_lines = bool(mapping.columns.keys() & {"quantity", "price", "line_total", "product_id", "product"})
     database.execute(
-        f"""CREATE OR REPLACE TABLE good AS SELECT row, kind, {number} AS number, coalesce(store, '') AS shop,
+        f"""CREATE OR REPLACE {made} good AS SELECT row, kind, {number} AS number, coalesce(store, '') AS shop,
         {day} AS day, micros, who, {", ".join((*IDENTITIES, *TRAITS))}, product_id, product, category,
         channel, money, status,
         abs(coalesce(quantity, 1)) AS quantity, abs(price) AS price, abs(line_total) AS line_total,
@@ -448,10 +449,11 @@ def _arrange_orders(database: duckdb.DuckDBPyConnection, mapping: Mapping, about
           SELECT {key}, arg_min(who, row) AS first_who FROM good WHERE who IS NOT NULL GROUP BY ALL
           HAVING count(DISTINCT who) > 1) USING ({key}) WHERE who <> first_who"""
     )
-    database.execute(
-        "INSERT INTO rejects SELECT row, 'customer_differs', '', '' FROM strangers; "
-        "DELETE FROM good WHERE row IN (SELECT row FROM strangers)"
-    )
+    if database.execute("SELECT row FROM strangers LIMIT 1").fetchone():
+        database.execute("INSERT INTO rejects SELECT row, 'customer_differs', '', '' FROM strangers")
+        database.execute("UPDATE parsed SET reason = 'customer_differs' WHERE row IN (SELECT row FROM strangers)")
+        if made == "TEMP TABLE":
+            database.execute("DELETE FROM good WHERE row IN (SELECT row FROM strangers)")
     database.execute(
         """CREATE OR REPLACE TEMP VIEW split AS
         SELECT * REPLACE ('sale' AS kind) FROM good WHERE kind IN ('sale', 'both')
@@ -460,6 +462,8 @@ def _arrange_orders(database: duckdb.DuckDBPyConnection, mapping: Mapping, about
     )
     first = ", ".join(
         f"arg_min({name}, row) FILTER ({name} IS NOT NULL) AS {name}"
+        if {"money": "currency"}.get(name, name) in mapping.columns
+        else f"NULL AS {name}"
         for name in (*IDENTITIES, *TRAITS, "channel", "money", "status", "order_total")
     )
     database.execute(
@@ -482,7 +486,7 @@ def _arrange_orders(database: duckdb.DuckDBPyConnection, mapping: Mapping, about
           ELSE round(CAST({amount} AS DOUBLE) / CAST(s.quantity AS DOUBLE), 6) END AS DOUBLE) AS price
         FROM split s JOIN orders o USING (kind, {key}) WHERE {has_lines} ORDER BY o.place, s.row"""
     )
-    database.execute("DROP VIEW split; DROP TABLE good")
+    database.execute(f"DROP VIEW split; DROP {made.removeprefix('TEMP ')} good")
 
 
 def taken(database: duckdb.DuckDBPyConnection, after: int, count: int) -> list[dict[str, Any]]:

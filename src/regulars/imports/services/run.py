@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Any
 
 import duckdb
+import msgspec
 from django.db import transaction
 
 from regulars import catalog
@@ -95,8 +96,11 @@ def _actor(ref: str) -> Actor:
     return actor_of(found) if found else SYSTEM
 
 
+_encode = msgspec.json.Encoder().encode
+
+
 def digest(*parts: object, size: int = 16) -> str:
-    return blake2b(json.dumps(parts, ensure_ascii=False, default=str).encode(), digest_size=size).hexdigest()
+    return blake2b(_encode(parts), digest_size=size).hexdigest()
 
 
 def _identities(row: dict[str, Any]) -> tuple[tuple[str, str], ...]:
