@@ -1,5 +1,6 @@
 """Orders from files: what comes into the log, once."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,15 @@ def test_a_cancelled_import_ends_and_its_files_go(tmp_path: Path, home: Path) ->
     services.cancel(id=row.pk, by=SYSTEM)
     assert queries.get(row.pk).state == "cancelled"
     assert not [path for path in (home / "files").rglob("*") if path.is_file()]
+
+
+def test_the_files_of_old_imports_are_forgotten_and_the_import_stays(tmp_path: Path, home: Path) -> None:
+    row = imported(written(tmp_path, ORDERS + "5,soon,x,y,1,1,c1,z\n"))
+    assert services.forget_files() == 0
+    assert queries.rejects_file(row) is not None
+    assert services.forget_files(older_than=timedelta(seconds=-1)) == 1
+    assert (queries.rejects_file(row), queries.get(row.pk).state) == (None, "done")
+    assert services.forget_files(older_than=timedelta(seconds=-1)) == 0
 
 
 @given(

@@ -7,12 +7,11 @@ from django.conf import settings
 
 
 def folder(import_id: int) -> Path:
-    path = Path(settings.HOME) / "files" / "imports" / str(int(import_id))
-    path.mkdir(parents=True, exist_ok=True)
-    return path
+    return Path(settings.HOME) / "files" / "imports" / str(int(import_id))
 
 
 def source(import_id: int) -> Path:
+    folder(import_id).mkdir(parents=True, exist_ok=True)
     return folder(import_id) / "source"
 
 
@@ -24,10 +23,21 @@ def rejects(import_id: int) -> Path:
     return folder(import_id) / "rejects.csv"
 
 
-def clear(import_id: int, *, rejects_too: bool = False) -> None:
+def clear(import_id: int) -> None:
     """Remove what isn't needed once an import is over: the file itself and its stage hold personal data."""
-    for path in folder(import_id).iterdir():
+    for path in folder(import_id).glob("*"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
-        elif rejects_too or path.name != "rejects.csv":
+        elif path.name != "rejects.csv":
             path.unlink(missing_ok=True)
+
+
+def kept() -> list[int]:
+    """Imports that have a folder."""
+    parent = Path(settings.HOME) / "files" / "imports"
+    return [int(path.name) for path in parent.iterdir() if path.name.isdigit()] if parent.is_dir() else []
+
+
+def remove(import_id: int) -> None:
+    """All of its files, the rejected rows too."""
+    shutil.rmtree(folder(import_id), ignore_errors=True)

@@ -10,6 +10,7 @@ from datetime import timedelta
 from regulars.accounts.queries import business
 from regulars.eventlog import quarantine
 from regulars.eventlog import services as eventlog
+from regulars.imports import services as imports
 from regulars.jobs import worker
 from regulars.webhooks import sending as webhooks
 
@@ -39,9 +40,10 @@ def retention() -> bool:
 
 def tidy() -> bool:
     """Delete what nobody needs any more: turns of jobs that are over, settled events of the quarantine, deliveries of
-    webhooks.
+    webhooks, files of old imports (they hold personal data).
     """
     worker.forget()
+    imports.forget_files()
     quarantine.forget(keep=SETTLED)
     return webhooks.forget() > 0
 

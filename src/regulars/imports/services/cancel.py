@@ -28,12 +28,13 @@ def cancel(*, id: int, by: Actor) -> None:
 
 
 def forget_files(*, older_than: timedelta = KEPT) -> int:
-    """Remove the files (rejected rows too) of imports that ended so long ago, or were never run; how many imports."""
+    """Remove the files (rejected rows too) of imports that began so long ago; one never run counts as cancelled. How
+    many imports had files.
+    """
     rows = Import.objects.filter(created_at__lt=clock.now() - older_than).exclude(state="running")
-    count = 0
-    for id in rows.exclude(digest="").values_list("id", flat=True):
-        files.clear(id, rejects_too=True)
-        count += 1
     rows.filter(state__in=("uploaded", "mapped")).update(state="cancelled", finished_at=clock.now())
-    rows.update(digest="")
-    return count
+    old = rows.filter(id__in=files.kept())
+    ids = list(old.values_list("id", flat=True))
+    for id in ids:
+        files.remove(id)
+    return len(ids)

@@ -37,7 +37,7 @@ def upload(*, kind: Kind, name: str, chunks: Iterable[bytes], by: Actor) -> Impo
         if not size:
             raise Invalid("empty", Text("The file is empty.", "文件是空的。"), field="file")
     except BaseException:
-        files.clear(row.pk, rejects_too=True)
+        files.remove(row.pk)
         row.delete()
         raise
     with transaction.atomic():
