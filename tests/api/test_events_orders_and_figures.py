@@ -1,7 +1,9 @@
 """Events and orders in through intake, and what becomes of them: timeline, orders, figures, segments, webhooks."""
 
+from datetime import timedelta
 from typing import Any
 
+from regulars.kernel import clock
 from regulars.warehouse import feed, refresh
 from tests.api.conftest import Program
 
@@ -43,8 +45,20 @@ def test_events_are_judged_one_by_one_and_stand_on_the_timeline(program: Program
     assert latest[0]["source"] == f"api:{program.key.pk}"
 
 
+def yesterday() -> str:
+    return (clock.now() - timedelta(days=1)).isoformat()
+
+
 def order(id: str, total: float, **more: Any) -> dict[str, Any]:
-    return {"order_id": id, "identities": LI, "total": total, "currency": "CNY", "store": "hz-1", **more}
+    return {
+        "order_id": id,
+        "identities": LI,
+        "total": total,
+        "currency": "CNY",
+        "store": "hz-1",
+        "at": yesterday(),
+        **more,
+    }
 
 
 def test_orders_come_in_once_and_show_in_orders_figures_and_segments(program: Program) -> None:
@@ -52,7 +66,12 @@ def test_orders_come_in_once_and_show_in_orders_figures_and_segments(program: Pr
     assert program.post("/orders", order("A1", 25, products=products)) == (200, {"accepted": 1, "refused": []})
     assert program.post("/orders", order("A1", 25, products=products))[0] == 200
     assert program.post("/orders", order("A2", 10.01))[0] == 200
-    assert program.post("/orders/A2/refunds", {"identities": LI, "total": 3, "currency": "CNY"})[1]["accepted"] == 1
+    assert (
+        program.post("/orders/A2/refunds", {"identities": LI, "total": 3, "currency": "CNY", "at": yesterday()})[1][
+            "accepted"
+        ]
+        == 1
+    )
     fed()
     id = program.get("/customers/lookup?kind=user_id&value=u1")[1]["id"]
     status, page = program.get(f"/customers/{id}/orders?limit=1")
@@ -66,6 +85,7 @@ def test_orders_come_in_once_and_show_in_orders_figures_and_segments(program: Pr
     figures = {row["key"]: row["now"] for row in told["figures"]}
     assert status == 200 and (figures["gross"], figures["net"], figures["orders"]) == (3501, 3201, 2)
     assert told["currency"] == "CNY" and len(told["series"]) == 7
+    assert told["series"][-1]["day"] == told["until"] and told["today"]["orders"] == 0
     segments = {row["key"]: row for row in program.get("/segments")[1]}
     worth = program.get(f"/customers/{id}")[1]["worth"]
     assert (worth["orders"], worth["net"]) == (2, 3201)

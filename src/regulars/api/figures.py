@@ -35,18 +35,30 @@ class Day(Schema):
 
 
 class Figures(Schema):
-    as_of: date = Field(description=said("Last day of the period.", "周期最后一天。"))
+    until: date = Field(description=said("Last day of the period: yesterday.", "周期最后一天（昨天）。"))
     days: int = Field(description=said("Length of the period.", "周期天数。"))
     currency: str = Field(description=said("The business's currency.", "本位币。"))
     refreshed_at: datetime | None = Field(description=said("Last full computation.", "最近一次完整计算时间。"))
     figures: list[Figure] = Field(description=said("Against the period before.", "与上期比较的指标。"))
+    today: Day = Field(description=said("The day that isn't over, so far.", "今天截至目前的数据。"))
     series: list[Day] = Field(description=said("Day by day, the oldest first.", "逐日数据，从早到晚。"))
+
+
+def _shape(row: overview.Day) -> dict[str, Any]:
+    return {
+        "day": clock.day_of(row.day), "gross": row.gross, "refunds": row.refunds, "net": row.net,
+        "orders": row.orders, "buyers": row.buyers, "new_buyers": row.new_buyers,
+    }  # fmt: skip
 
 
 @router.get(
     "/figures",
     response={200: Figures, **ERRORS},
-    **needs("insights.view", said("Sales, buyers, averages", "销售额、客户与均值")),
+    **needs(
+        "insights.view",
+        said("Sales, buyers, averages", "销售额、客户与均值"),
+        said("Whole days against as many before them; today apart.", "以完整自然日与上期比较，今日单列。"),
+    ),
 )
 def figures(request: HttpRequest, days: Days = 28) -> Any:
     actor(request, "insights.view")
@@ -55,13 +67,8 @@ def figures(request: HttpRequest, days: Days = 28) -> Any:
     series = overview.series(now, days=days)
     compared = [{"key": one.key, "now": one.now, "before": one.before, "change": one.change} for one in found.values()]
     return {
-        "as_of": clock.day_of(now.as_of), "days": days, "currency": now.currency, "refreshed_at": now.refreshed_at,
+        "until": clock.day_of(now.as_of - 1), "days": days, "currency": now.currency, "refreshed_at": now.refreshed_at,
         "figures": compared,
-        "series": [
-            {
-                "day": clock.day_of(row.day), "gross": row.gross, "refunds": row.refunds, "net": row.net,
-                "orders": row.orders, "buyers": row.buyers, "new_buyers": row.new_buyers,
-            }
-            for row in series
-        ],
+        "today": _shape(overview.today(now)),
+        "series": [_shape(row) for row in series],
     }  # fmt: skip
