@@ -54,6 +54,7 @@ SECTIONS: tuple[Section, ...] = (
             Entry("events:quarantine", Text("Quarantine", "隔离区"), "shield-exclamation", ("quarantine.repair",)),
             Entry("events:catalogue", Text("Event catalogue", "事件目录"), "book-2", ("events.view",)),
             Entry("keys:list", Text("Keys and API", "密钥与 API"), "key", ("keys.edit",)),
+            Entry("webhooks:list", Text("Webhooks", "Webhook"), "webhook", ("webhooks.edit",)),
             Entry("jobs:list", Text("Jobs", "任务"), "progress"),
         ),
     ),

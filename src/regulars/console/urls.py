@@ -9,6 +9,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("customers", include("regulars.console.customers.urls")),
     path("jobs", include("regulars.console.jobs.urls")),
     path("keys", include("regulars.console.keys.urls")),
+    path("webhooks", include("regulars.console.webhooks.urls")),
     path("settings", include("regulars.console.settings.urls")),
     path("staff", include("regulars.console.staff.urls")),
     path("audit", include("regulars.console.audit.urls")),

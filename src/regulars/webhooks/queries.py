@@ -1,5 +1,6 @@
 """Reading endpoints and the log of what was sent."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,9 +26,8 @@ class EndpointRow:
     failed: int
 
 
-def endpoints() -> list[EndpointRow]:
-    """Those not removed, the youngest first."""
-    rows = list(Endpoint.objects.filter(removed_at=None).order_by("-id"))
+def _rows(found: Iterable[Endpoint]) -> list[EndpointRow]:
+    rows = list(found)
     states: dict[tuple[int, str], int] = {}
     counted = Delivery.objects.filter(endpoint__in=rows, state__in=("waiting", "sending", "failed"))
     for endpoint, state in counted.values_list("endpoint_id", "state")[:100_000]:
@@ -40,6 +40,19 @@ def endpoints() -> list[EndpointRow]:
         )
         for row in rows
     ]  # fmt: skip
+
+
+def endpoints() -> list[EndpointRow]:
+    """Those not removed, the youngest first."""
+    return _rows(Endpoint.objects.filter(removed_at=None).order_by("-id"))
+
+
+def endpoint(id: int) -> EndpointRow:
+    """Raises NotFound, for a removed one too."""
+    found = _rows(Endpoint.objects.filter(id=id, removed_at=None))
+    if not found:
+        raise NotFound("webhook", Text("There is no such webhook.", "没有这个 Webhook。"))
+    return found[0]
 
 
 @dataclass(frozen=True, slots=True)

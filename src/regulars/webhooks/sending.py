@@ -53,7 +53,8 @@ def send_due(limit: int = AT_ONCE) -> int:
 
 def _claim(limit: int) -> list[Delivery]:
     now = clock.now()
-    due = Delivery.objects.filter(state__in=("waiting", "sending"), due_at__lte=now)
+    # What waits for a paused endpoint goes on waiting.
+    due = Delivery.objects.filter(state__in=("waiting", "sending"), due_at__lte=now, endpoint__active=True)
     mine = []
     for id, due_at in list(due.order_by("due_at", "id").values_list("id", "due_at")[:limit]):
         # Whoever changes the row from what was read has it; the others find it changed.

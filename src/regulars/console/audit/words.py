@@ -19,7 +19,9 @@ ACTIONS: dict[str, Text] = {
     "Customers Exported": Text("Exported customers", "导出客户"),
     "Person Exported": Text("Exported a person", "导出个人数据"),
     "Identity Shown": Text("Looked at an identity in full", "查看完整标识"),
-    "Identity Settled": Text("Settled a shared identity", "确认共用标识"),
+    "Identity Is Shared": Text("Said that an identity is shared", "确认标识为多人共用"),
+    "Identity Is One Person's": Text("Said that an identity is one person's", "确认标识属于一位客户"),
+    "Identity Asked About Again": Text("Took back what an identity is", "撤回对标识的判断"),
     "Note Added": Text("Wrote a note", "写备注"),
     "Note Deleted": Text("Removed a note", "删除备注"),
     "Note Restored": Text("Put a note back", "恢复备注"),
@@ -50,6 +52,8 @@ OBJECTS: dict[str, Text] = {
     "job": Text("job", "任务"),
     "customer": Text("customer", "客户"),
     "import": Text("import", "导入"),
+    "identity": Text("identity", "标识"),
+    "webhook": Text("webhook", "Webhook"),
 }
 
 
@@ -58,7 +62,7 @@ def said(action: str) -> Text:
     return ACTIONS.get(action) or catalog.title(action)
 
 
-_PAGES = {"customer": "customers:page", "job": "jobs:page", "import": "imports:page"}
+_PAGES = {"customer": "customers:page", "job": "jobs:page", "import": "imports:page", "webhook": "webhooks:page"}
 _LISTS = {"staff": "staff:list", "write key": "keys:list", "api key": "keys:list", "settings": "settings:page"}
 
 

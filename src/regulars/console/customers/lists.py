@@ -54,6 +54,7 @@ def customers(request: ConsoleRequest) -> HttpResponse:
         "all_tags": [name for name, _ in queries.all_tags()],
         "views": saved.views(by=request.actor),
         "snapshot": snapshot,
+        "shared": request.actor.may("customers.merge") and queries.shared_identities(limit=1),
     } | warehouse.customers.stores_and_channels(snapshot)
     return render(request, "console/customers/list.html", context)
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from regulars.console.customers import changes, lists, merging, page
+from regulars.console.customers import changes, lists, merging, page, sharing
 
 app_name = "customers"
 urlpatterns = [
@@ -12,6 +12,9 @@ urlpatterns = [
     path("/exports/<str:job_id>", lists.exported, name="exported"),
     path("/views", lists.save_view, name="save-view"),
     path("/views/<int:id>/remove", lists.remove_view, name="remove-view"),
+    path("/shared", sharing.shared, name="shared"),
+    path("/shared/<int:id>/settle", sharing.settle, name="settle"),
+    path("/shared/<int:id>/again", sharing.ask_again, name="ask-again"),
     path("/<int:id>", page.customer, name="page"),
     path("/<int:id>/timeline", page.timeline, name="timeline"),
     path("/<int:id>/orders", page.orders, name="orders"),

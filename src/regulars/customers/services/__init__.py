@@ -11,7 +11,7 @@ from regulars.customers.services.merging import merge, unmerge
 from regulars.customers.services.notes import add_note, delete_note, restore_note
 from regulars.customers.services.profile import add_customer, add_identity, undo_profile_change, update_profile
 from regulars.customers.services.resolve import Claim, resolve
-from regulars.customers.services.sharing import settle_identity
+from regulars.customers.services.sharing import ask_again, settle_identity
 from regulars.customers.services.stores import save_store
 from regulars.customers.services.tags import tag, untag
 
@@ -22,6 +22,7 @@ __all__ = [
     "add_customer",
     "add_identity",
     "add_note",
+    "ask_again",
     "delete_note",
     "erase",
     "export_person",

@@ -10,6 +10,8 @@ from regulars.kernel import clock
 from regulars.kernel.errors import NotFound
 from regulars.kernel.languages import Text
 
+_NO_IDENTITY = Text("There is no such identity.", "没有这个标识。")
+
 
 @transaction.atomic
 def settle_identity(*, identity_id: int, shared: bool, by: Actor) -> None:
@@ -18,10 +20,21 @@ def settle_identity(*, identity_id: int, shared: bool, by: Actor) -> None:
     """
     by.require("customers.merge")
     if not Identity.objects.filter(id=identity_id).exists():
-        raise NotFound("identity", Text("There is no such identity.", "没有这个标识。"))
+        raise NotFound("identity", _NO_IDENTITY)
     Identity.objects.filter(id=identity_id).update(
         shared=shared, settled=True, flagged_at=clock.now() if shared else None
     )
     begin_generation()
     action = "Identity Is Shared" if shared else "Identity Is One Person's"
     audit(by=by, action=action, object_kind="identity", object_id=identity_id)
+
+
+@transaction.atomic
+def ask_again(*, identity_id: int, by: Actor) -> None:
+    """Take back what was said of a settled identity: it counts as shared until somebody says otherwise."""
+    by.require("customers.merge")
+    waiting = Identity.objects.filter(id=identity_id, settled=True)
+    if not waiting.update(shared=True, settled=False, flagged_at=clock.now()):
+        raise NotFound("identity", _NO_IDENTITY)
+    begin_generation()
+    audit(by=by, action="Identity Asked About Again", object_kind="identity", object_id=identity_id)

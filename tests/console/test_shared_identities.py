@@ -1,0 +1,59 @@
+"""Identities that many people use: shown, decided, and the decision taken back."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from regulars.customers import memory, queries
+from regulars.customers.services import Claim, resolve
+from regulars.kernel import clock
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("home")]
+
+
+@pytest.fixture
+def family(people: dict[str, Any]) -> int:
+    """One phone with six member cards: the identity's id."""
+    memory.forget()
+    for n in range(6):
+        resolve([Claim((("member_card", f"CARD-{n}"), ("phone", "13800138000")), {"name": f"Card {n}"}, clock.now())])
+    (row,) = queries.shared_identities()
+    return row.id
+
+
+def _text(answer: Any) -> str:
+    return str(answer.content.decode())
+
+
+def test_what_is_shared_is_shown_with_whom_it_came(as_role: Any, family: int) -> None:
+    agent: Client = as_role("agent")
+    assert 'href="/customers/shared"' in _text(agent.get("/customers"))
+    page = _text(agent.get("/customers/shared"))
+    assert "Who uses this together?" in page
+    assert "Member card × 6" in page
+    assert "13800138000" not in page
+    assert "Card 4" in page  # the five before were taken for one person
+    assert "哪些标识是多人共用的？" in _text(as_role("agent", "zh-CN").get("/customers/shared"))
+
+
+@pytest.mark.parametrize("shared", ["1", "0"])
+def test_it_is_settled_and_the_decision_taken_back(as_role: Any, family: int, shared: str) -> None:
+    agent: Client = as_role("agent")
+    done = _text(agent.post(f"/customers/shared/{family}/settle", {"shared": shared}, follow=True))
+    assert "Nothing to decide" in done
+    assert f'action="/customers/shared/{family}/again"' in done
+    assert 'href="/customers/shared"' not in _text(agent.get("/customers"))
+    (record,) = {row.record for id in queries.by_ids(range(1, 9)) for row in queries.identities(id) if row.id == family}
+    (row,) = [row for row in queries.identities(record) if row.id == family]
+    assert (row.shared, row.settled) == (shared == "1", True)
+    assert "It is in the list again." in _text(agent.post(f"/customers/shared/{family}/again", follow=True))
+    assert [row.id for row in queries.shared_identities()] == [family]
+    assert agent.post(f"/customers/shared/{family}/again").status_code == 404
+
+
+def test_who_may_not_merge_may_not_decide(as_role: Any, family: int) -> None:
+    analyst: Client = as_role("analyst")
+    assert analyst.get("/customers/shared").status_code == 403
+    assert analyst.post(f"/customers/shared/{family}/settle", {"shared": "1"}).status_code == 403
+    assert 'href="/customers/shared"' not in _text(analyst.get("/customers"))
