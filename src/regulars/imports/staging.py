@@ -196,17 +196,26 @@ def _cells(database: duckdb.DuckDBPyConnection, headers: list[str], mapping: Map
 
 
 def _floats(database: duckdb.DuckDBPyConnection, column: str) -> bool:
+    if known := _kept(database, f"floats {column}"):
+        return known == "yes"
     row = database.execute(
         "SELECT count(*) > 0 AND bool_and(regexp_full_match(x, '\\d+\\.0+')) "
         f"FROM (SELECT tidy({column}) AS x FROM raw) WHERE x IS NOT NULL"
     ).fetchone()
-    return bool(row and row[0])
+    floats = bool(row and row[0])
+    _keep(database, f"floats {column}", "yes" if floats else "no")
+    return floats
 
 
 def decide(database: duckdb.DuckDBPyConnection, headers: list[str], mapping: Mapping) -> Decided:
-    """How this file writes dates and numbers, from all of its rows, unless the mapping says it. Makes the tables of
-    dates that `orders` and others join.
+    """How this file writes dates and numbers, from all of its rows, unless the mapping says it. Makes the table of
+    dates that others join. What was found out is kept: the same columns again cost nothing.
     """
+    asked: list[str] = [mapping.kind, mapping.dates, mapping.decimals]
+    asked += [_column(headers, mapping, target) for target in ("at", "time", "birthday", *_NUMBERS)]
+    kept = json.loads(_kept(database, "decided") or "null")
+    if kept and kept[0] == asked:
+        return Decided(kept[1], kept[2], tuple((field, Text(en, zh)) for field, en, zh in kept[3]))
     cells = _cells(database, headers, mapping)
     told: list[tuple[str, Text]] = []
     order: formats.Order = "ymd"
@@ -231,6 +240,8 @@ def decide(database: duckdb.DuckDBPyConnection, headers: list[str], mapping: Map
         )
         point, doubts = formats.decimal_mark(database, distinct, numbers[-1])
         told += doubts
+    said = [(field, text.en, text.zh) for field, text in told]
+    _keep(database, "decided", json.dumps([asked, order, point, said]))
     return Decided(order, point, tuple(told))
 
 
