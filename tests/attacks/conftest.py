@@ -56,7 +56,8 @@ def come_in(people: dict[str, Any], home: Path) -> Callable[..., Client]:
     cache.clear()
 
     def client(role: str, **options: Any) -> Client:
-        made = Client(raise_request_exception=False, headers={"Accept-Language": "en"}, **options)
+        headers = {"Accept-Language": "en"} | options.pop("headers", {})
+        made = Client(raise_request_exception=False, headers=headers, **options)
         made.force_login(people[role])
         return made
 

@@ -3,7 +3,7 @@
 Views hold no logic: they call a service or a query and render. `request.actor` is whom services act for.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, cast
 
@@ -60,8 +60,16 @@ def back(request: HttpRequest, otherwise: str, *args: Any) -> HttpResponseRedire
 
 
 def number(text: str | None) -> int | None:
-    """A whole number out of an address, or None: addresses are typed and cut, and that is no fault to report."""
+    """A whole number out of an address that a database can hold, or None: addresses are typed and cut, and that is no
+    fault to report.
+    """
     try:
-        return int(text or "")
+        found = int(text or "")
     except ValueError:
         return None
+    return found if abs(found) < 2**63 else None
+
+
+def numbers(texts: Iterable[str]) -> list[int]:
+    """Those that are such numbers."""
+    return [found for found in map(number, texts) if found is not None]

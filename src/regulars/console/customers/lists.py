@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST
 from regulars.analytics import lifecycle, rfm
 from regulars.console import explanations
 from regulars.console.customers import filters, saved
-from regulars.console.requests import ConsoleRequest, back, page
+from regulars.console.requests import ConsoleRequest, back, numbers, page
 from regulars.console.toasts import toast
 from regulars.customers import queries, services
 from regulars.kernel import languages
@@ -62,8 +62,7 @@ def customers(request: ConsoleRequest) -> HttpResponse:
 def _chosen(request: ConsoleRequest) -> list[int]:
     """The rows ticked, or all customers of the list when that is asked for."""
     if request.POST.get("all") != "1":
-        given = ",".join(request.POST.getlist("ids")).split(",")
-        return [int(id) for id in given if id.isascii() and id.isdigit()]
+        return numbers(",".join(request.POST.getlist("ids")).split(","))
     asked = filters.asked(QueryDict(request.POST.get("query", "")))
     wanted = asked.filters()
     wanted = exports.with_tag(wanted, asked.tag) if asked.tag else wanted

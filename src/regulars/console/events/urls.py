@@ -1,6 +1,16 @@
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
 from regulars.console.events import views
+
+
+class Anything(StringConverter):
+    """Senders choose the ids of their messages: slashes and line breaks too."""
+
+    regex = r"[\s\S]+"
+
+
+register_converter(Anything, "anything")
 
 app_name = "events"
 urlpatterns = [
@@ -13,5 +23,5 @@ urlpatterns = [
     path("/quarantine/restore", views.restore, name="restore"),
     path("/subscribers", views.subscribers, name="subscribers"),
     path("/subscribers/parked", views.settle, name="settle"),
-    path("/<str:message_id>", views.event, name="event"),
+    path("/<anything:message_id>", views.event, name="event"),
 ]

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from regulars import catalog
-from regulars.console.requests import back, number, page
+from regulars.console.requests import back, number, numbers, page
 from regulars.console.toasts import toast
 from regulars.customers.queries import by_ids
 from regulars.eventlog import dispatch, queries
@@ -101,7 +101,7 @@ def quarantine(request: HttpRequest) -> HttpResponse:
 
 def _ids(request: HttpRequest) -> list[int]:
     """The chosen ones, or, where a whole reason is meant, the first thousand of it."""
-    chosen = [int(text) for text in request.POST.getlist("id") if text.isdigit()]
+    chosen = numbers(request.POST.getlist("id"))
     if chosen or "code" not in request.POST:
         return chosen
     key: dict[str, Any] = {name: request.POST.get(name, "") for name in ("code", "field", "name")}
@@ -143,7 +143,7 @@ def discard(request: HttpRequest) -> HttpResponse:
 @page(capability="quarantine.repair")
 @require_POST
 def restore(request: HttpRequest) -> HttpResponse:
-    ids = [int(text) for text in request.POST.get("ids", "").split(",") if text.isdigit()] or _ids(request)
+    ids = numbers(request.POST.get("ids", "").split(",")) or _ids(request)
     count = aside.restore(ids=ids, by=request.actor)  # type: ignore[attr-defined]
     toast(request, Text("{n} are back in quarantine.", "{n} 个已放回隔离区。").filled(n=count))
     return back(request, "events:quarantine")
@@ -189,7 +189,7 @@ def subscribers(request: HttpRequest) -> HttpResponse:
 @require_POST
 def settle(request: HttpRequest) -> HttpResponse:
     """Try parked events again, or let them go."""
-    ids = [int(text) for text in request.POST.getlist("id") if text.isdigit()]
+    ids = numbers(request.POST.getlist("id"))
     if request.POST.get("what") == "discard":
         count = dispatch.discard_parked(ids=ids, by=request.actor)  # type: ignore[attr-defined]
         toast(request, Text("{n} let go.", "已放弃 {n} 个。").filled(n=count))
