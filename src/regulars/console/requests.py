@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any, cast
 
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
@@ -43,6 +43,8 @@ def page(*, capability: str | None = None) -> Callable[[View], View]:
             request.actor = actor  # type: ignore[attr-defined]
             if capability:
                 actor.require(capability)
+            if any(isinstance(value, int) and value >= 2**63 for value in kwargs.values()):
+                raise Http404  # no database holds such a number
             return view(request, *args, **kwargs)
 
         behind_the_door.capability = capability  # type: ignore[attr-defined]  # for the test that tries every door
