@@ -168,3 +168,15 @@ def test_every_page_of_the_navigation_is_there_for_who_may_see_it(people: dict[s
 
     every = [entry for section in navigation.SECTIONS for entry in section.entries]
     assert navigation.entries_for(actor_of(people["admin"])) == every
+
+
+def test_figures_are_computed_anew_by_a_job(people: dict[str, Any]) -> None:
+    from regulars.jobs.models import Job
+
+    client = Client()
+    client.force_login(people["manager"])
+    assert client.post("/settings/refresh").status_code == 403
+    client.force_login(people["admin"])
+    assert client.get("/settings/refresh").status_code == 405
+    assert client.post("/settings/refresh")["Location"] == "/jobs"
+    assert [job.kind for job in Job.objects.all()] == ["warehouse.refresh"]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 
+from regulars.catalog import Fault
 from regulars.customers import queries
 from regulars.customers.scrubbing import scrubbed
 from regulars.customers.services import (
@@ -20,9 +21,11 @@ from regulars.customers.services import (
     tag,
     update_profile,
 )
+from regulars.eventlog import quarantine
 from regulars.eventlog.queries import timeline
 from regulars.eventlog.services import NewEvent, append
 from regulars.kernel.errors import Conflict, Forbidden
+from regulars.kernel.languages import Text
 from tests.customers.conftest import MONDAY
 
 Comes = Callable[..., int]
@@ -56,6 +59,10 @@ def test_nothing_of_an_erased_person_can_be_found_and_orders_stay(comes: Comes, 
         person, "m1", customer={"name": "欧阳小明"}, comment="Ring twice", gift_for="请送给欧阳小明", sms_to=13812345678
     )
     _order(visitor, "m2", note="x")
+    fault = Fault("wrong_type", "total", Text("total should be a number.", "total 应为数字。"))
+    for user in ("user-4711", "user-4712x"):
+        payload = {"event": "Order Completed", "userId": user, "properties": {"total": "x"}}
+        quarantine.put([quarantine.BadEvent(payload, fault, "track:1", MONDAY)])
     add_note(customer_id=person, text="Met at the fair", by=by)
     tag(customer_ids=[person], name="VIP", by=by)
     update_profile(customer_id=person, fields={"city": "Hangzhou"}, by=by)

@@ -45,10 +45,10 @@ _OF_A_CUSTOMER: dict[str, About] = {
     "expected_value": About(
         Text("Expected value, next 12 months", "未来 12 个月预期价值"),
         Text(
-            "Expected purchases (BG/NBD) × expected value of each (Gamma-Gamma), not discounted. The range holds nine "
-            "in ten of such customers.",
+            "Expected purchases (BG/NBD) × expected value of each (Gamma-Gamma), not discounted. The range holds "
+            "eight in ten of such customers.",
             "预期购买次数（BG/NBD）× 每次的预期金额（Gamma-Gamma），未折现。区间覆盖十分之"
-            "九的同类客户。",
+            "八的同类客户。",
         ),
     ),
     "rfm": About(

@@ -49,3 +49,12 @@ def _holds(value: Any, secrets: Collection[str]) -> bool:
         return False
     text = str(value).lower()
     return any(secret in text for secret in secrets)
+
+
+def names_anybody(value: Any, secrets: Collection[str]) -> bool:
+    """Whether any text or number within the data holds one of the `secrets`."""
+    if isinstance(value, dict):
+        return any(_holds(key, secrets) or names_anybody(inner, secrets) for key, inner in value.items())
+    if isinstance(value, list):
+        return any(names_anybody(inner, secrets) for inner in value)
+    return _holds(value, secrets)

@@ -165,3 +165,16 @@ def restore(*, ids: Collection[int], by: Actor) -> int:
     count = rows.update(state="open", changed_at=clock.now())
     audit(by=by, action="Quarantine Restored", details={"ids": sorted(ids)[:100], "count": count})
     return count
+
+
+@transaction.atomic
+def erase(*, names: Callable[[Any], bool]) -> int:
+    """Delete every event, open or settled, whose payload `names` somebody who is erased; how many. Reads them all."""
+    found = [
+        id
+        for id, payload, original in Quarantined.objects.values_list("id", "payload", "original").iterator(BATCH)
+        if names(payload) or (original is not None and names(original))
+    ]
+    for start in range(0, len(found), BATCH):
+        Quarantined.objects.filter(id__in=found[start : start + BATCH]).delete()
+    return len(found)

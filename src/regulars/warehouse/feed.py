@@ -463,6 +463,11 @@ def _restructure(pen: duckdb.DuckDBPyConnection, rows: list[EventRow]) -> set[in
             if source in parent:
                 children[parent.pop(source)].discard(source)
     touched |= erased
+    if erased:  # what names the person can only be in what has no column of its own; the figures have theirs
+        among = pa.table({"record_id": pa.array(sorted(erased), pa.int64())})
+        pen.register("erased", among)
+        pen.execute("UPDATE events SET properties = '{}' FROM erased WHERE events.record_id = erased.record_id")
+        pen.unregister("erased")
     gone = [[source] for source in before if parent.get(source) != before[source]]
     if gone:
         pen.executemany("DELETE FROM merges WHERE source = ?", gone)

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from regulars.imports import services as imports
-from regulars.wiring import exports
+from regulars.wiring import exports, refreshes
 
 KINDS: dict[str, Callable[..., Any]] = {
     "imports.read": imports.read,
     "imports.run": imports.run,
     exports.KIND: exports.export_customers,
+    refreshes.KIND: refreshes.refresh_everything,
 }

@@ -15,6 +15,7 @@ ACTIONS: dict[str, Text] = {
     "API Key Added": Text("Added an API key", "添加 API 密钥"),
     "API Key Revoked": Text("Revoked an API key", "吊销 API 密钥"),
     "Settings Changed": Text("Changed the settings", "修改设置"),
+    "Refresh Started": Text("Computed all figures anew", "重新计算全部数字"),
     "Job Cancelled": Text("Stopped a job", "停止任务"),
     "Customers Exported": Text("Exported customers", "导出客户"),
     "Person Exported": Text("Exported a person", "导出个人数据"),

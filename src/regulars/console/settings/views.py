@@ -6,6 +6,7 @@ from zoneinfo import available_timezones
 from babel import Locale
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
 
 from regulars.accounts import services
 from regulars.analytics import rfm
@@ -15,6 +16,7 @@ from regulars.console.settings import form
 from regulars.console.toasts import toast
 from regulars.kernel.errors import Problem
 from regulars.kernel.languages import Text
+from regulars.wiring.refreshes import start_refresh
 
 
 @lru_cache(maxsize=4)
@@ -71,3 +73,11 @@ def settings(request: ConsoleRequest) -> HttpResponse:
         "groups": [(text, rfm.MEANING[key], f"group_{key}_en", f"group_{key}_zh") for key, text in rfm.GROUPS.items()],
     }
     return render(request, "console/settings/page.html", context, status=problem.status if problem else 200)
+
+
+@page(capability="settings.edit")
+@require_POST
+def refresh(request: ConsoleRequest) -> HttpResponse:
+    """Compute all figures anew, as a job."""
+    start_refresh(by=request.actor)
+    return redirect("jobs:list")

@@ -9,8 +9,9 @@ from regulars.customers import display
 from regulars.customers.bulk import alone
 from regulars.customers.models import Consent, Customer, Identity, Merge, Note, ProfileChange, Tagging
 from regulars.customers.queries import live_root
-from regulars.customers.scrubbing import scrubbed
+from regulars.customers.scrubbing import names_anybody, scrubbed
 from regulars.customers.services.resolve import begin_generation
+from regulars.eventlog import quarantine
 from regulars.eventlog.services import record, rewrite
 from regulars.kernel import clock
 
@@ -48,6 +49,7 @@ def erase(*, customer_id: int, by: Actor) -> int:
         return kept
 
     rewrite(record_ids=members, properties=clean)
+    quarantine.erase(names=lambda payload: names_anybody(payload, secrets))
     record("Customer Erased", customer_id=root.pk, properties={"records": len(members)}, by=by, at=now)
     return len(members)
 
