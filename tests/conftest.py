@@ -30,9 +30,25 @@ if os.environ.get("REGULARS_TEST_POSTGRES"):
 os.environ["DJANGO_SETTINGS_MODULE"] = "regulars.settings"
 
 import django  # noqa: E402
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
 django.setup()
+
+# The same examples in every run of CI: what is random is explored by people, in long runs, where a find costs nothing.
+hypothesis.settings.register_profile(
+    "ci", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile("here", deadline=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cheap_hashes() -> None:
+    """The same hasher with less work: nearly every test makes people."""
+    from django.contrib.auth.hashers import Argon2PasswordHasher
+
+    Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost = 1, 512
 
 
 @pytest.fixture
