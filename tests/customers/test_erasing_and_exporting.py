@@ -22,7 +22,7 @@ from regulars.customers.services import (
     update_profile,
 )
 from regulars.eventlog import quarantine
-from regulars.eventlog.queries import timeline
+from regulars.eventlog.queries import quarantined, timeline
 from regulars.eventlog.services import NewEvent, append
 from regulars.kernel.errors import Conflict, Forbidden
 from regulars.kernel.languages import Text
@@ -120,3 +120,21 @@ def test_a_person_gets_everything_in_readable_files(comes: Comes, actors: dict[s
     assert [row["value"] for row in profile["identities"]] == ["u1", "w@example.com"]
     assert (profile["attributes"], profile["notes"][0]["text"]) == ({"plan": "gold"}, "喜欢乌龙茶")
     assert {row["event"] for row in events} == {"Consent Given", "Order Completed", "Customer Identified"}
+
+
+def test_a_short_identity_takes_nothing_of_others_along(comes: Comes, actors: dict[str, Any]) -> None:
+    person = comes("user_id=15", 1, name="Ann")
+    _order(person, "m1", total=1500, gift="15", code="A-15")
+    fault = Fault("wrong_type", "total", Text("total should be a number.", "total 应为数字。"))
+    for user in ("15", "16"):
+        payload = {
+            "event": "Order Completed",
+            "userId": user,
+            "timestamp": "2026-11-15",
+            "properties": {"order_id": "15"},
+        }
+        quarantine.put([quarantine.BadEvent(payload, fault, "track:1", MONDAY)])
+    erase(customer_id=person, by=actors["manager"])
+    kept = timeline([person])[-1].properties
+    assert (kept["order_id"], kept["total"], kept["code"]) == ("A1", 1500, "A-15")
+    assert [row.payload["userId"] for row in quarantined()] == ["16"]

@@ -44,17 +44,37 @@ def scrubbed(properties: Any, secrets: Collection[str], *, product: bool = False
     return properties
 
 
+def _telling(secret: str) -> bool:
+    """Whether a text names the person by itself: "15" may be their user id and is a price of everybody."""
+    return len(secret) >= (6 if secret.isascii() else 2)
+
+
 def _holds(value: Any, secrets: Collection[str]) -> bool:
+    """Whether a text has a secret as a word of its own (Chinese knows no spaces), or a number is one."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return False
     text = str(value).lower()
-    return any(secret in text for secret in secrets)
+    if isinstance(value, int):
+        return _telling(text) and text in secrets
+    return any(
+        re.search(rf"(?<![a-z0-9]){re.escape(secret)}(?![a-z0-9])", text) if secret.isascii() else secret in text
+        for secret in secrets
+        if _telling(secret)
+    )
 
 
-def names_anybody(value: Any, secrets: Collection[str]) -> bool:
-    """Whether any text or number within the data holds one of the `secrets`."""
-    if isinstance(value, dict):
-        return any(_holds(key, secrets) or names_anybody(inner, secrets) for key, inner in value.items())
-    if isinstance(value, list):
-        return any(names_anybody(inner, secrets) for inner in value)
-    return _holds(value, secrets)
+_OWNER = frozenset({"userid", "anonymousid", "previousid"})
+
+
+def sent_by(payload: Any, identities: Collection[str], *, owner: bool = False) -> bool:
+    """Whether an event as it came is of the person with these identities (small letters): it says so as who sent it, or
+    has one of them as a whole value (a short one may be anything).
+    """
+    if isinstance(payload, dict):
+        return any(sent_by(inner, identities, owner=_plain(str(key)) in _OWNER) for key, inner in payload.items())
+    if isinstance(payload, list):
+        return any(sent_by(inner, identities) for inner in payload)
+    if isinstance(payload, bool) or not isinstance(payload, str | int):
+        return False
+    text = str(payload).lower()
+    return text in identities and (owner or _telling(text))

@@ -168,12 +168,12 @@ def restore(*, ids: Collection[int], by: Actor) -> int:
 
 
 @transaction.atomic
-def erase(*, names: Callable[[Any], bool]) -> int:
-    """Delete every event, open or settled, whose payload `names` somebody who is erased; how many. Reads them all."""
+def erase(*, of_person: Callable[[Any], bool]) -> int:
+    """Delete every event, open or settled, whose payload is of somebody who is erased; how many. Reads them all."""
     found = [
         id
         for id, payload, original in Quarantined.objects.values_list("id", "payload", "original").iterator(BATCH)
-        if names(payload) or (original is not None and names(original))
+        if of_person(payload) or (original is not None and of_person(original))
     ]
     for start in range(0, len(found), BATCH):
         Quarantined.objects.filter(id__in=found[start : start + BATCH]).delete()

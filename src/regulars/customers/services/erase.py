@@ -9,7 +9,7 @@ from regulars.customers import display
 from regulars.customers.bulk import alone
 from regulars.customers.models import Consent, Customer, Identity, Merge, Note, ProfileChange, Tagging
 from regulars.customers.queries import live_root
-from regulars.customers.scrubbing import names_anybody, scrubbed
+from regulars.customers.scrubbing import scrubbed, sent_by
 from regulars.customers.services.resolve import begin_generation
 from regulars.eventlog import quarantine
 from regulars.eventlog.services import record, rewrite
@@ -27,7 +27,8 @@ def erase(*, customer_id: int, by: Actor) -> int:
     alone()
     root = live_root(customer_id)
     members = list(Customer.objects.filter(root_id=root.pk).values_list("id", flat=True))
-    secrets = _secrets(members)
+    known = _identities(members)
+    secrets = known | _names(members)
     now = clock.now()
     identities = Identity.objects.filter(customer__in=members)
     identities.delete()
@@ -49,18 +50,21 @@ def erase(*, customer_id: int, by: Actor) -> int:
         return kept
 
     rewrite(record_ids=members, properties=clean)
-    quarantine.erase(names=lambda payload: names_anybody(payload, secrets))
+    quarantine.erase(of_person=lambda payload: sent_by(payload, known))
     record("Customer Erased", customer_id=root.pk, properties={"records": len(members)}, by=by, at=now)
     return len(members)
 
 
-def _secrets(members: list[int]) -> set[str]:
-    """What would name the person in a text: identities (a phone also as people write it) and names."""
-    secrets: set[str] = set()
+def _identities(members: list[int]) -> set[str]:
+    """Their identities in small letters, a phone also as people write it."""
+    found: set[str] = set()
     for kind, value in Identity.objects.filter(customer__in=members).values_list("kind", "value"):
-        secrets.add(value.lower())
+        found.add(value.lower())
         if kind == "phone" and value.startswith("+86"):
-            secrets.add(value.removeprefix("+86"))
-    for facts in Customer.objects.filter(id__in=members).values_list("facts", flat=True):
-        secrets.add(str(facts.get("name", ["", 0])[0] or "").lower())
-    return {secret for secret in secrets if len(secret) > 1}
+            found.add(value.removeprefix("+86"))
+    return found
+
+
+def _names(members: list[int]) -> set[str]:
+    found = Customer.objects.filter(id__in=members).values_list("facts", flat=True)
+    return {str(facts.get("name", ["", 0])[0] or "").lower() for facts in found} - {""}
