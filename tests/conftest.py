@@ -51,6 +51,17 @@ def _cheap_hashes() -> None:
     Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost = 1, 512
 
 
+@pytest.fixture(autouse=True)
+def _in_chinese() -> None:
+    """Every test begins in the language of the default, whatever the one before it spoke."""
+    from django.utils import translation
+
+    from regulars.kernel import languages
+
+    languages.use("zh-hans")
+    translation.activate("zh-hans")
+
+
 @pytest.fixture
 def wait_for() -> Callable[..., None]:
     """`wait_for(condition, seconds, what)`: until it holds, or fail saying what was waited for."""
