@@ -13,7 +13,8 @@ pytestmark = pytest.mark.browser
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 PASSWORD = "correct horse battery"
 SEE = ["/overview", "/customers", "/customers/{rain}", "/customers/{rain}/merge?with={ming}", "/customers/add",
-       "/settings", "/staff", "/keys", "/audit", "/jobs", "/me", "/nothing"]  # fmt: skip
+       "/customers/shared", "/settings", "/staff", "/keys", "/webhooks", "/webhooks/new", "/audit",
+       "/jobs", "/me", "/nothing"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
