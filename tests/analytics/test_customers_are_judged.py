@@ -216,3 +216,12 @@ def test_settings_are_stored_and_checked() -> None:
         with pytest.raises(Invalid) as problem:
             Cutoffs.from_json({field: value})
         assert problem.value.field == field
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"churn_silent_days": 10**20}, {"overdue_least_days": -1}, {"rfm_net": (1, 2, 3, 10**16)}]
+)
+def test_a_cut_off_beyond_reason_is_told_at_its_field(wrong: dict[str, Any]) -> None:
+    with pytest.raises(Invalid) as problem:
+        Cutoffs(**wrong)
+    assert problem.value.field == next(iter(wrong))

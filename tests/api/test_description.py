@@ -103,3 +103,10 @@ def test_every_operation_keeps_to_its_description(program: Program, settings: An
                 case.call_and_validate(headers=told, checks=CHECKS)
 
             keeps()
+
+
+def test_a_place_that_does_not_exist_answers_problem_json_whatever_the_method(db: None) -> None:
+    from django.test import Client
+
+    answer = Client(enforce_csrf_checks=True).post("/api/v9/nothing", {"a": 1}, content_type="application/json")
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")

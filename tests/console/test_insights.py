@@ -48,3 +48,12 @@ def test_the_reasons_at_risk_can_be_chosen(manager: Client) -> None:
 def test_an_agent_sees_no_insights(manager: Client, people: dict[str, Any]) -> None:
     manager.force_login(people["agent"])
     assert {manager.get(f"/insights/{page}").status_code for page in PAGES} == {403}
+
+
+def test_the_timeline_sums_products_where_an_order_says_no_total() -> None:
+    from regulars.console.customers.timeline import _amount
+
+    products = [{"price": "12.50", "quantity": 2}, {"price": 1}, {"name": "a gift"}]
+    assert _amount({"products": products, "currency": "CNY"}) == "¥26.00"
+    assert _amount({"products": [{"name": "tea"}], "currency": "CNY"}) == ""
+    assert _amount({"products": [None], "total": "x", "currency": "CNY"}) == ""

@@ -12,6 +12,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from regulars.accounts.actors import SYSTEM
+from regulars.accounts.services import change_settings
 from regulars.kernel import clock
 from regulars.kernel.errors import Conflict
 from regulars.warehouse import engine, feed
@@ -100,8 +102,6 @@ def test_money_in_another_currency_is_kept_apart(happened: Happened) -> None:
 
 
 def test_another_zone_and_currency_tell_everything_anew(happened: Happened, people: Any) -> None:
-    from regulars.accounts.actors import SYSTEM
-    from regulars.accounts.services import change_settings
 
     happened("Order Completed", 1, "2026-01-31 15:00", currency="USD", total=15)
     happened("Order Completed", 1, "2026-01-31 16:00", currency="CNY", total=15)
@@ -233,3 +233,14 @@ def test_an_error_while_writing_leaves_nothing_behind(warehouse: Path) -> None:
     with engine.writing() as pen:
         engine.keep(pen, {"a": datetime(2026, 1, 1, tzinfo=UTC).year})
     assert engine.meta("a") == 2026
+
+
+def test_another_currency_with_other_minor_units_keeps_what_was_paid(happened: Happened, people: Any) -> None:
+    happened("Order Completed", 1, "2026-01-01 00:00", total=1500)
+    happened("Order Completed", 1, "2026-01-02 00:00", total=20, currency="CNY")
+    feed.catch_up()
+    for currency, expected in (("JPY", [(1500, True), (2000, False)]), ("CNY", [(150000, True), (2000, True)])):
+        change_settings(by=SYSTEM, currency=currency)
+        happened("Page Viewed", 1, "2026-01-03 00:00")
+        feed.catch_up()
+        assert lines("amount, home") == expected

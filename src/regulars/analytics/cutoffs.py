@@ -15,6 +15,12 @@ PERCENTS = (10, 20, 25, 40, 50, 60, 75, 80, 90, 95)
 """Which percentiles of the population are kept."""
 
 
+MOST = 10**15
+MOST_DAYS = 100_000
+"""No cut-off is larger: amounts and orders, days and percents. Beyond it is a slip, and sums would overflow."""
+_TOO_MUCH = Text(en="This number is too large, or below zero.", zh="数字过大，或小于 0。")
+
+
 @dataclass(frozen=True, slots=True)
 class Cutoffs:
     """Everything a business can set about the judgement of its customers. Days, percents, integer minor units."""
@@ -57,6 +63,8 @@ class Cutoffs:
     def __post_init__(self) -> None:
         for name in ("rfm_recency", "rfm_orders", "rfm_net"):
             cuts = getattr(self, name)
+            if any(abs(cut) > MOST for cut in cuts):
+                raise Invalid("cutoffs.most", _TOO_MUCH, field=name)
             if len(cuts) != 4 or any(a >= b for a, b in pairwise(cuts)):
                 raise Invalid(
                     "cutoffs.order",
@@ -69,6 +77,10 @@ class Cutoffs:
         ):
             if getattr(self, name) < 1:
                 raise Invalid("cutoffs.positive", Text(en="Must be at least 1.", zh="不能小于 1。"), field=name)
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            if isinstance(value, int) and not 0 <= value <= MOST_DAYS:
+                raise Invalid("cutoffs.most", _TOO_MUCH, field=setting.name)
         if self.own_rhythm_visits < 2:
             raise Invalid(
                 "cutoffs.rhythm", Text(en="A rhythm needs at least 2.", zh="至少需要 2 次。"), field="own_rhythm_visits"

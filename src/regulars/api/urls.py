@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
+from django.views.decorators.csrf import csrf_exempt
 
 from regulars.api import problems
 from regulars.api.application import api
@@ -12,6 +13,7 @@ def documentation(request: HttpRequest) -> HttpResponse:
     return api.docs.render_page(request, api)
 
 
+@csrf_exempt
 def nowhere(request: HttpRequest) -> HttpResponse:
     return problems.answer(404, "not_found", problems.NO_PLACE)
 

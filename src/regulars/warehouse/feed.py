@@ -159,6 +159,13 @@ def _zoned(pen: duckdb.DuckDBPyConnection, own: Business) -> None:
             day = pen.execute("SELECT max(day) FROM lines WHERE paid").fetchone()
             if day and day[0] is not None:
                 engine.keep(pen, {"last_order_day": day[0]})
+        digits = money.exponent(own.currency) - money.exponent(told["currency"])
+        if digits > 0:  # amounts that came without a currency are the business's own: the same yuan, other minor units
+            pen.execute("UPDATE lines SET amount = amount * ? WHERE currency = ''", [10**digits])
+        elif digits < 0:
+            pen.execute(
+                "UPDATE lines SET amount = round_even(amount / ?, 0)::BIGINT WHERE currency = ''", [10.0**-digits]
+            )
         pen.execute("UPDATE lines SET home = (currency = '' OR currency = ?)", [own.currency])
         engine.keep(pen, {"stale": True})
     engine.keep(pen, {"told": wanted})

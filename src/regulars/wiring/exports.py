@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,16 @@ def export_customers(
                 break
     half.replace(target)
     return {"file": target.name, "rows": done}
+
+
+def forget_files(*, keep: timedelta = timedelta(days=7)) -> int:
+    """Delete files written longer than `keep` ago: they hold personal data, also of people erased since; how many."""
+    before, gone = (clock.now() - keep).timestamp(), 0
+    for path in folder().glob("*"):
+        if path.stat().st_mtime < before:
+            path.unlink(missing_ok=True)
+            gone += 1
+    return gone
 
 
 def _frozen(value: Any) -> Any:

@@ -13,6 +13,7 @@ from regulars.eventlog import services as eventlog
 from regulars.imports import services as imports
 from regulars.jobs import worker
 from regulars.webhooks import sending as webhooks
+from regulars.wiring import exports
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +41,11 @@ def retention() -> bool:
 
 def tidy() -> bool:
     """Delete what nobody needs any more: turns of jobs that are over, settled events of the quarantine, deliveries of
-    webhooks, files of old imports (they hold personal data).
+    webhooks, files of old imports and exports (they hold personal data).
     """
     worker.forget()
     imports.forget_files()
+    exports.forget_files()
     quarantine.forget(keep=SETTLED)
     return webhooks.forget() > 0
 

@@ -61,15 +61,21 @@ def _mood(row: EventRow) -> str:
 
 
 def _amount(properties: dict[str, Any]) -> str:
-    for name in ("total", "revenue", "value"):
-        if properties.get(name) not in (None, ""):
-            try:
-                currency = str(properties.get("currency") or formatting.business().currency).upper()
-                minor = money.to_minor(str(properties[name]), currency)
-                return money.formatted(minor, currency)
-            except (InvalidOperation, ValueError, LookupError):
-                return ""
-    return ""
+    """What the event says it was worth; where it says no total, the sum of its products."""
+    try:
+        currency = str(properties.get("currency") or formatting.business().currency).upper()
+        for name in ("total", "revenue", "value"):
+            if properties.get(name) not in (None, ""):
+                return money.formatted(money.to_minor(str(properties[name]), currency), currency)
+        products = properties.get("products")
+        if not isinstance(products, list) or not any("price" in product for product in products):
+            return ""
+        each = (
+            Decimal(str(product.get("price") or 0)) * Decimal(str(product.get("quantity", 1))) for product in products
+        )
+        return money.formatted(money.to_minor(sum(each, Decimal(0)), currency), currency)
+    except (InvalidOperation, ValueError, LookupError, TypeError, AttributeError):
+        return ""
 
 
 def _text(name: str, properties: dict[str, Any]) -> str:
