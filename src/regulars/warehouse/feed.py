@@ -452,12 +452,12 @@ def _restructure(pen: duckdb.DuckDBPyConnection, rows: list[EventRow]) -> set[in
                 todo.append(child)
         return found
 
-    touched, erased = set[int](), set[int]()
+    touched, erased = set[int](), dict[int, int]()  # erased: record → the position of its erasure
     before = dict(parent)
     for row in rows:
         if row.name == "Customer Erased":
             if row.record_id is not None:
-                erased |= tree(root(row.record_id))
+                erased |= dict.fromkeys(tree(root(row.record_id)), row.position or 0)
             continue
         source, target = row.properties["source"], row.properties["target"]
         if row.name == "Customers Merged":
@@ -469,11 +469,14 @@ def _restructure(pen: duckdb.DuckDBPyConnection, rows: list[EventRow]) -> set[in
             touched |= tree(root(source))
             if source in parent:
                 children[parent.pop(source)].discard(source)
-    touched |= erased
+    touched |= set(erased)
     if erased:  # what names the person can only be in what has no column of its own; the figures have theirs
-        among = pa.table({"record_id": pa.array(sorted(erased), pa.int64())})
-        pen.register("erased", among)
-        pen.execute("UPDATE events SET properties = '{}' FROM erased WHERE events.record_id = erased.record_id")
+        among = {"record_id": list(erased), "until": list(erased.values())}
+        pen.register("erased", pa.table({name: pa.array(values, pa.int64()) for name, values in among.items()}))
+        pen.execute(
+            """UPDATE events SET properties = '{}' FROM erased
+               WHERE events.record_id = erased.record_id AND events.position < erased.until"""
+        )
         pen.unregister("erased")
     gone = [[source] for source in before if parent.get(source) != before[source]]
     if gone:
