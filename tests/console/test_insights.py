@@ -32,16 +32,17 @@ def test_before_there_is_anything_a_page_says_what_to_do(manager: Client, page: 
 def test_every_page_shows_the_world(manager: Client) -> None:
     build()
     said = {page: manager.get(f"/insights/{page}").content.decode() for page in PAGES}
-    assert all("empty-state" not in text for text in said.values())
+    assert [page for page, text in said.items() if "empty-state" in text] == ["risk"]  # who was warned of is lost
     assert "静安店" in said["sales"]
-    assert "张伟" in said["risk"] and "王芳" not in said["risk"]
+    lost = manager.get("/insights/risk?lost=1").content.decode()
+    assert "张伟" in lost and "王芳" not in lost and "张伟" not in said["risk"]
     for text in (*said.values(), manager.get("/insights/sales?period=all&by=product").content.decode()):
         assert "None" not in text
 
 
 def test_the_reasons_at_risk_can_be_chosen(manager: Client) -> None:
     build()
-    assert "张伟" in manager.get("/insights/risk?reason=silent").content.decode()
+    assert "张伟" in manager.get("/insights/risk?reason=silent&lost=1").content.decode()
     assert manager.get("/insights/risk?reason=nonsense").status_code == 200
 
 

@@ -40,7 +40,9 @@ _MARKETER = {
 
 OF_ROLE: dict[str, frozenset[str]] = {
     "admin": frozenset(CAPABILITIES),
-    "manager": frozenset(_MARKETER | {"customers.merge", "customers.erase", "audit.view", "jobs.view"}),
+    "manager": frozenset(
+        _MARKETER | {"customers.merge", "customers.erase", "audit.view", "jobs.view", "quarantine.repair"}
+    ),
     "marketer": frozenset(_MARKETER),
     "agent": frozenset(
         {"customers.view", "customers.edit", "customers.merge", "consent.edit", "notes.edit", "tags.edit"}

@@ -18,6 +18,7 @@ from regulars.eventlog import quarantine as aside
 from regulars.eventlog.rows import EventRow
 from regulars.kernel.errors import Invalid
 from regulars.kernel.languages import Text
+from regulars.wiring import loops
 from regulars.wiring.receiving import send_in_again
 
 SOURCES: dict[str, Text] = {
@@ -181,7 +182,11 @@ def one(request: HttpRequest, id: int) -> HttpResponse:
 @page(capability="events.view")
 def subscribers(request: HttpRequest) -> HttpResponse:
     """Who follows the log, how far they are, and what they couldn't handle."""
-    filled = {"followers": queries.followers(), "parked": queries.parked(before=number(request.GET.get("after")))}
+    filled = {
+        "loops": loops.states(),
+        "followers": queries.followers(),
+        "parked": queries.parked(before=number(request.GET.get("after"))),
+    }
     return render(request, "console/events/subscribers.html", filled)
 
 

@@ -254,9 +254,10 @@ def risk(request: HttpRequest) -> HttpResponse:
     moment = queries.snapshot()
     wanted = request.GET.get("reason", "")
     reason = wanted if wanted in REASONS else None
-    found = queries.risk.at_risk(moment, reason=reason, after=request.GET.get("after") or None, limit=50)
+    lost = request.GET.get("lost") == "1"
+    found = queries.risk.at_risk(moment, reason=reason, lost=lost, after=request.GET.get("after") or None, limit=50)
     cards = by_ids([row.customer_id for row in found.rows])
-    totals = queries.risk.totals(moment)
+    totals = queries.risk.totals(moment, lost=lost)
     counts = {"silent": totals.silent, "spend": totals.spend, "overdue": totals.overdue}
     return render(
         request,
@@ -265,6 +266,7 @@ def risk(request: HttpRequest) -> HttpResponse:
             "moment": moment,
             "totals": totals,
             "reason": reason,
+            "lost": lost,
             "reasons": [(key, text, counts[key]) for key, text in REASONS.items()],
             "rows": [(row, cards.get(row.customer_id)) for row in found.rows],
             "after": found.after,
@@ -274,7 +276,7 @@ def risk(request: HttpRequest) -> HttpResponse:
                 [(str(Text("Customers", "客户")), [counts[key] for key in REASONS], "@warning")],
                 sideways=True,
                 height=150,
-                urls=[f"?reason={key}" for key in REASONS],
+                urls=[f"?reason={key}" + ("&lost=1" if lost else "") for key in REASONS],
                 first=str(Text("Reason", "原因")),
             ),
         },

@@ -31,6 +31,7 @@ FIGURES: tuple[tuple[str, Text, str, charts.Unit, str], ...] = (
     ("average_order", Text("Average order", "客单价"), "average_order", "money", "up"),
 )
 SHORT = 5
+STAYING = tuple(stage for stage in lifecycle.STAGES if stage != "lost")  # who is lost isn't about to leave
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def overview(request: ConsoleRequest) -> HttpResponse:
     series = queries.overview.series(moment, days=2 * days)
     risk = queries.risk.totals(moment)
     flow = queries.lifecycle.flow(moment, months=1)
-    leaving = queries.customers.page(moment, filters=Filters(warned=True), sort="net", limit=SHORT).rows
+    leaving = queries.customers.page(moment, filters=Filters(warned=True, stages=STAYING), sort="net", limit=SHORT).rows
     fresh = queries.customers.page(moment, filters=Filters(), sort="first_day", limit=SHORT).rows
     lost = queries.customers.page(moment, filters=Filters(stages=("lost",)), sort="last_day", limit=SHORT).rows
     context = {
@@ -123,7 +124,7 @@ def _steps(
     customers = reverse("customers:list")
     steps = []
     best = queries.customers.count(
-        moment, filters=Filters(warned=True, groups=("champions", "loyal", "needs_attention"))
+        moment, filters=Filters(warned=True, stages=STAYING, groups=("champions", "loyal", "needs_attention"))
     )
     if best:
         text = Text("Call {n} good customers who are slipping away", "联系 {n} 位正在疏远的好客户").filled(
@@ -132,7 +133,9 @@ def _steps(
         why = Text("Everybody at risk together brought {net}.", "全部有流失风险的客户累计消费 {net}。").filled(
             net=formatting.money(risk.net, whole=True)
         )
-        url = f"{customers}?risk=1&group=champions&group=loyal&group=needs_attention&sort=-net"
+        url = f"{customers}?risk=1&group=champions&group=loyal&group=needs_attention&sort=-net" + "".join(
+            f"&stage={stage}" for stage in STAYING
+        )
         steps.append(Step("phone-call", text, why, url))
     new = queries.customers.count(moment, filters=Filters(stages=("new",)))
     if new:

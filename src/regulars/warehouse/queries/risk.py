@@ -38,20 +38,24 @@ class Totals:
     overdue: int
 
 
-def totals(snapshot: Snapshot) -> Totals:
-    """Of all warned customers."""
+_STAYING = "warned AND NOT erased AND stage <> 'lost'"
+_LOST = "warned AND NOT erased AND stage = 'lost'"
+
+
+def totals(snapshot: Snapshot, *, lost: bool = False) -> Totals:
+    """Of all warned customers who may still stay, or with `lost` of those already lost."""
     row = snapshot.read(
-        """SELECT count(*), coalesce(sum(net), 0)::BIGINT, coalesce(sum(expected_value), 0)::BIGINT,
+        f"""SELECT count(*), coalesce(sum(net), 0)::BIGINT, coalesce(sum(expected_value), 0)::BIGINT,
            count(*) FILTER (warn_silent), count(*) FILTER (warn_spend), count(*) FILTER (warn_overdue)
-           FROM scores WHERE warned AND NOT erased"""
+           FROM scores WHERE {_LOST if lost else _STAYING}"""  # noqa: S608 (our own conditions)
     )[0]
     return Totals(*row)
 
 
-def at_risk(snapshot: Snapshot, *, reason: Reason | None = None, after: str | None = None, limit: int = 50,
-            ) -> Page[AtRisk]:  # fmt: skip
-    """Warned customers, the worthiest (net spend) first."""
-    where, params = "warned AND NOT erased", list[Any]()
+def at_risk(snapshot: Snapshot, *, reason: Reason | None = None, lost: bool = False, after: str | None = None,
+            limit: int = 50) -> Page[AtRisk]:  # fmt: skip
+    """Warned customers who may still stay, or with `lost` those already lost; the worthiest (net spend) first."""
+    where, params = _LOST if lost else _STAYING, list[Any]()
     if reason is not None:
         where += {"silent": " AND warn_silent", "spend": " AND warn_spend", "overdue": " AND warn_overdue"}[reason]
     if after is not None:
