@@ -11,7 +11,7 @@ from django.apps import apps
 
 from regulars.catalog import Fault
 from regulars.customers import queries
-from regulars.customers.scrubbing import scrubbed
+from regulars.customers.scrubbing import scrubbed, sent_by
 from regulars.customers.services import (
     add_note,
     erase,
@@ -138,3 +138,19 @@ def test_a_short_identity_takes_nothing_of_others_along(comes: Comes, actors: di
     kept = timeline([person])[-1].properties
     assert (kept["order_id"], kept["total"], kept["code"]) == ("A1", 1500, "A-15")
     assert [row.payload["userId"] for row in quarantined()] == ["16"]
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    ["8613911112222", 8613911112222, "139 1111 2222", "139-1111-2222", "tel:+86 139 1111 2222", "008613911112222",
+     "call 13911112222 please"],
+)  # fmt: skip
+def test_a_phone_goes_however_it_was_written(spelled: object) -> None:
+    phone = {"+8613911112222", "13911112222"}
+    assert scrubbed({"contact_no": spelled, "total": 139}, phone) == {"total": 139}
+    assert sent_by({"userId": "x", "properties": {"contact_no": spelled}}, phone)
+    assert not sent_by({"userId": "x", "timestamp": "2026-11-22 10:00", "properties": {"no": "13911112223"}}, phone)
+
+
+def test_a_short_name_of_two_words_goes_and_one_word_stays() -> None:
+    assert scrubbed({"gift": "for Li Na", "tea": "anna's", "size": "li"}, {"li na"}) == {"tea": "anna's", "size": "li"}

@@ -147,7 +147,7 @@ def test_what_is_settled_goes_after_a_while_what_is_open_stays(actors: dict[str,
 
 
 def test_only_those_who_may_repair_do(actors: dict[str, Actor]) -> None:
-    for role in ("manager", "marketer", "agent", "store", "analyst"):
+    for role in ("marketer", "agent", "store", "analyst"):
         with pytest.raises(Forbidden):
             quarantine.discard(ids=[1], by=actors[role])
         with pytest.raises(Forbidden):

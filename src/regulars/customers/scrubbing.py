@@ -46,7 +46,20 @@ def scrubbed(properties: Any, secrets: Collection[str], *, product: bool = False
 
 def _telling(secret: str) -> bool:
     """Whether a text names the person by itself: "15" may be their user id and is a price of everybody."""
-    return len(secret) >= (6 if secret.isascii() else 2)
+    if not secret.isascii():
+        return len(secret) >= 2
+    return len(secret) >= (4 if " " in secret else 6)  # Li Na is two words
+
+
+_DIALLED = re.compile(r"\+?\d[\d\s().\-]{5,}\d")
+
+
+def _dials(text: str, secrets: Collection[str]) -> bool:
+    """Whether a number in the text is one of the phones, however it is grouped and with whatever country prefix."""
+    phones = {secret.lstrip("+") for secret in secrets if len(secret) >= 8 and secret.lstrip("+").isdigit()}
+    if not phones:
+        return False
+    return any(re.sub(r"\D", "", found).endswith(tuple(phones)) for found in _DIALLED.findall(text))
 
 
 def _holds(value: Any, secrets: Collection[str]) -> bool:
@@ -55,8 +68,8 @@ def _holds(value: Any, secrets: Collection[str]) -> bool:
         return False
     text = str(value).lower()
     if isinstance(value, int):
-        return _telling(text) and text in secrets
-    return any(
+        return (_telling(text) and text in secrets) or _dials(text, secrets)
+    return _dials(text, secrets) or any(
         re.search(rf"(?<![a-z0-9]){re.escape(secret)}(?![a-z0-9])", text) if secret.isascii() else secret in text
         for secret in secrets
         if _telling(secret)
@@ -77,4 +90,4 @@ def sent_by(payload: Any, identities: Collection[str], *, owner: bool = False) -
     if isinstance(payload, bool) or not isinstance(payload, str | int):
         return False
     text = str(payload).lower()
-    return text in identities and (owner or _telling(text))
+    return (text in identities and (owner or _telling(text))) or _dials(text, identities)

@@ -258,7 +258,9 @@ def test_whatever_is_sent_is_refused_or_kept_and_never_a_server_error(tracking: 
     shop = tracking()
     kept = []
     for body, kind, packed, strict in requests:
-        answer = shop.post(f"/v1/{kind}", gzip.compress(body, mtime=0) if packed else body, X_Strict_Mode="1" if strict else "")
+        answer = shop.post(
+            f"/v1/{kind}", gzip.compress(body, mtime=0) if packed else body, X_Strict_Mode="1" if strict else ""
+        )
         assert answer.status in (200, 400)
         if answer.status == 200:
             kept.append(body)
