@@ -100,7 +100,7 @@ class Server:
 
 
 class Network:
-    """A proxy that spoils requests by turns. `plan`: what happens to the first POSTs ("pass" to all behind):
+    """A proxy that spoils requests by turns. `plan`: what happens to the first POSTs and PUTs ("pass" to all behind):
     "503", "429" (answered by the network itself), "lost" (never arrives), "dropped" (arrives, the answer doesn't).
     While no server listens, requests wait for one, as they do at a load balancer.
     """
@@ -127,6 +127,9 @@ class Network:
                 network.forward(self, "pass")
 
             do_OPTIONS = do_GET  # noqa: N815 (the name that http.server calls)
+
+            def do_PUT(self) -> None:
+                network.forward(self, network.fate())
 
             def do_POST(self) -> None:
                 network.forward(self, network.fate())

@@ -1,11 +1,13 @@
-"""`regulars key`: the keys under which events are sent."""
+"""`regulars key`: the keys under which events are sent, and those of the JSON API."""
 
 import click
+
+from regulars.accounts.capabilities import CAPABILITIES
 
 
 @click.group()
 def command() -> None:
-    """Write keys, under which websites, apps and tills send events."""
+    """Write keys, under which websites, apps and tills send events, and API keys for programs of your own."""
 
 
 @command.command()
@@ -16,6 +18,18 @@ def add(name: str) -> None:
     from regulars.accounts.services import add_write_key
 
     click.echo(add_write_key(name=name, by=SYSTEM).key)
+
+
+@command.command("add-api")
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(sorted(CAPABILITIES)))
+def add_api(name: str, scopes: tuple[str, ...]) -> None:
+    """Make a key of the JSON API that may do what its scopes say, and print its secret. It isn't shown again."""
+    from regulars.accounts.actors import SYSTEM
+    from regulars.accounts.services import add_api_key
+
+    _, secret = add_api_key(name=name, scopes=list(scopes), by=SYSTEM)
+    click.echo(secret)
 
 
 @command.command("list")
