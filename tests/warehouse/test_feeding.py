@@ -93,6 +93,47 @@ def test_refunds_take_back_what_they_say_or_what_is_left(happened: Happened) -> 
     ]
 
 
+def test_an_order_that_comes_twice_counts_once(happened: Happened) -> None:
+    from regulars.eventlog.queries import after
+
+    tea = {"products": [{"price": 5, "quantity": 2}]}
+    happened("Order Completed", 1, "2026-01-01 00:00", order_id="H", total=80, via="import:1")
+    happened("Order Completed", 1, "2026-01-02 00:00", order_id="A", via="track:1")  # of nothing: the next is the first
+    happened("Order Completed", 1, "2026-01-02 00:00", order_id="A", total=10, via="track:1", properties=tea)
+    happened("Order Completed", 1, "2026-01-02 00:01", order_id="A", via="track:2", properties=tea)
+    happened("Order Completed", 1, "2026-01-02 00:02", order_id="A", total=99, via="track:2")
+    happened("Order Completed", 1, "2026-01-02 00:03", order_id="H", total=80, via="track:2")
+    happened("Order Completed", 1, "2026-01-02 00:04", order_id="A", total=10, via="import:1")
+    happened("Order Completed", 2, "2026-01-02 00:05", order_id="A", total=20)  # somebody else's
+    happened("Order Completed", None, "2026-01-02 00:06", order_id="A", total=1)
+    happened("Order Completed", None, "2026-01-02 00:06", order_id="A", total=1)
+    happened("Order Completed", 1, "2026-01-02 00:07", total=3)
+    happened("Order Completed", 1, "2026-01-02 00:07", total=3)
+    happened("Order Cancelled", 1, "2026-01-03 00:00", order_id="H")
+    happened("Order Completed", 1, "2026-01-03 00:01", order_id="H", total=80)
+    # Of one till whose numbers begin anew each day: the import tells these apart.
+    happened("Order Completed", 3, "2026-01-01 00:00", order_id="7", total=4, via="import:1")
+    happened("Order Completed", 3, "2026-01-02 00:00", order_id="7", total=6, via="import:1")
+    happened("Order Completed", 3, "2026-01-02 00:01", order_id="7", total=6, via="track:1")
+    happened("Order Completed", 3, "2026-01-03 00:00", order_id="7", total=8, via="import:2")
+    expected = [
+        (1, 1, "H", 8000), (3, 1, "A", 1000), (8, 2, "A", 2000), (9, None, "A", 100), (10, None, "A", 100),
+        (11, 1, None, 300), (12, 1, None, 300), (13, 1, "H", -8000),
+        (15, 3, "7", 400), (16, 3, "7", 600), (18, 3, "7", 800),
+    ]  # fmt: skip
+    rows = after(0)
+    for size in (1, 3, 4, 7, len(rows)):
+        with engine.writing() as pen:
+            for table in ("events", "lines", "records", "pending"):
+                pen.execute(f"DELETE FROM {table}")
+            engine.keep(pen, {"position": 0})
+        for start in range(0, len(rows), size):
+            feed.handle(rows[start : start + size])
+        assert lines("position, record_id, order_id, amount") == expected, size
+        told = engine.read("SELECT amount FROM events WHERE record_id = 1 AND order_id = 'A' ORDER BY position")
+        assert told == [(None,), (1000,), (1000,), (9900,), (1000,)]
+
+
 def test_money_in_another_currency_is_kept_apart(happened: Happened) -> None:
     happened("Order Completed", 1, "2026-01-01 00:00", currency="JPY", total=1500)
     happened("Order Completed", 1, "2026-01-01 00:00", currency="USD", total=15)

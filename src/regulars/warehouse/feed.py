@@ -209,7 +209,7 @@ def _append(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], own: Business)
         currency = currency.upper()[:3]
         amount = _minor(_first(properties, own_columns[5]), currency or own.currency)
         if row.name in _ORDERS:
-            made, record_id, store, channel = orders.lines(
+            made, amount, record_id, store, channel = orders.lines(
                 row, properties, amount, record_id, store, channel, order_id, currency or own.currency
             )
             home = currency in ("", own.currency)
@@ -217,8 +217,6 @@ def _append(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], own: Business)
                 (row.position, number, record_id, micros, day, month, order_id, store, channel, *what, home, currency)
                 for number, *what in made
             ]
-            if amount is None and made:
-                amount = abs(sum(line[5] for line in made))
         if category is None and row.name == "Survey Answered":
             category = _text(properties.get("kind"))
         events.append(
@@ -304,12 +302,20 @@ def _whole(number: Decimal, digits: int) -> int:
 
 
 _ONE = Decimal(1)
+_IMPORTED = "import:"
 
 
 class _Orders:
-    """Lines of order events. A refund that doesn't say how much, or of whom, is looked up in the order it names."""
+    """Lines of order events. A refund that doesn't say how much, or of whom, is looked up in the order it names.
+
+    An order counts once: a completion of an order that this record has completed gives no lines, whoever sends it
+    again (browser and server, history imported and then tracked); the first wins. Two imported ones are two orders: the
+    import knows its orders, whose numbers may begin anew each day or in each store. What came for two records still
+    counts twice after a merge: docs/decisions/0009-an-order-counts-once.md.
+    """
 
     def __init__(self, pen: duckdb.DuckDBPyConnection, rows: list[EventRow]) -> None:
+        self._sold = self._completed(pen, rows)
         self._known: dict[str, list[Any]] = {}  # order → rest, record, store, channel
         wanted = set()
         for row in rows:
@@ -328,6 +334,32 @@ class _Orders:
             self._known |= {order: list(rest) for order, *rest in found}
 
     @staticmethod
+    def _completed(pen: duckdb.DuckDBPyConnection, rows: list[EventRow]) -> dict[tuple[int, str], bool]:
+        """Of the orders completed in this batch those with a sale before it: (record, order) → was it imported."""
+        wanted: dict[tuple[int, str], bool] = {}  # is an imported one among them
+        for row in rows:
+            if row.name == "Order Completed" and row.record_id is not None and isinstance(row.properties, dict):
+                order_id = _text(row.properties.get("order_id"))
+                if order_id is not None:
+                    key = row.record_id, order_id
+                    wanted[key] = wanted.get(key, False) or row.source.startswith(_IMPORTED)
+        if not wanted:
+            return {}
+        records, orders = zip(*wanted, strict=True)
+        pairs = {"record_id": pa.array(records, pa.int64()), "order_id": pa.array(orders, pa.string())}
+        pen.register("wanted", pa.table(pairs))
+        found = pen.execute(
+            """SELECT record_id, order_id, min(position) FROM lines SEMI JOIN wanted USING (record_id, order_id)
+               WHERE kind = 'sale' GROUP BY ALL"""
+        ).fetchall()
+        pen.unregister("wanted")
+        # Of the sales of one order only the first can have been anything but imported: the log knows what it was.
+        asked = [position for record_id, order_id, position in found if wanted[record_id, order_id]]
+        firsts = log.at_positions(asked) if asked else []
+        imported = {row.position for row in firsts if row.source.startswith(_IMPORTED)}
+        return {(record_id, order_id): position in imported for record_id, order_id, position in found}
+
+    @staticmethod
     def _silent(properties: dict[str, Any]) -> bool:
         """Nothing says how much is refunded."""
         return not properties.get("products") and all(
@@ -337,11 +369,14 @@ class _Orders:
     def lines(
         self, row: EventRow, properties: dict[str, Any], amount: int | None, record_id: int | None,
         store: str | None, channel: str | None, order_id: str | None, currency: str,
-    ) -> tuple[list[tuple[Any, ...]], int | None, str | None, str | None]:  # fmt: skip
-        """(line, product, category, name, quantity, amount, paid, kind) of each, and whose and where the order is."""
+    ) -> tuple[list[tuple[Any, ...]], int | None, int | None, str | None, str | None]:  # fmt: skip
+        """(line, product, category, name, quantity, amount, paid, kind) of each; the amount that the event tells; whose
+        and where the order is.
+        """
         digits = money.exponent(currency)
         refund = row.name != "Order Completed"
         known = self._known.get(order_id) if order_id is not None else None
+        told = amount
         if refund and known is not None and (row.record_id is None or self._silent(properties)):
             rest, owner, place, way = known
             if self._silent(properties):
@@ -359,6 +394,13 @@ class _Orders:
                 # Where no product has a price, what was paid in total is the purchase.
                 paid = not refund and signed > 0 and not any(line[6] for line in made)
                 made.append((-1, None, None, None, None, signed - total, paid, "refund" if refund else "sale"))
+        if told is None and made:
+            told = abs(sum(line[5] for line in made))
+        if made and not refund and row.record_id is not None and order_id is not None:
+            key, imported = (row.record_id, order_id), row.source.startswith(_IMPORTED)
+            if key in self._sold and not (imported and self._sold[key]):
+                return [], told, record_id, store, channel
+            self._sold.setdefault(key, imported)
         if known is not None:
             known[0] = (known[0] or 0) + sum(line[5] for line in made)
             if made:
@@ -366,7 +408,7 @@ class _Orders:
                     old if old is not None else new
                     for old, new in zip(known[1:], (record_id, store, channel), strict=True)
                 ]
-        return made, record_id, store, channel
+        return made, told, record_id, store, channel
 
     @staticmethod
     def _products(properties: dict[str, Any], digits: int, refund: bool) -> list[tuple[Any, ...]]:
