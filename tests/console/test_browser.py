@@ -131,6 +131,25 @@ def test_two_are_merged_and_taken_apart_again(visit: Callable[..., Page], town: 
     expect(page.locator("h1")).to_have_text("李明")
 
 
+def test_a_note_is_written_about_those_chosen_undone_and_redone(
+    visit: Callable[..., Page], town: dict[str, int]
+) -> None:
+    page = visit("store")
+    page.goto("/customers")
+    for who in ("rain", "ming"):
+        page.check(f'input[name=ids][value="{town[who]}"]')
+    page.get_by_role("button", name="Write a note").click()
+    page.get_by_role("textbox", name="Note").fill("喜欢乌龙")
+    page.get_by_role("button", name="Save").and_(page.locator("[form=bulk]")).click()
+    page.get_by_text("Wrote the note about 2 customers.").wait_for()
+    page.locator(".toast-line form button").last.click()
+    page.get_by_text("Removed 2 notes.").wait_for()
+    page.locator(".toast-line form button").last.click()
+    page.get_by_text("2 notes are back.").wait_for()
+    page.goto(f"/customers/{town['ming']}")
+    expect(page.get_by_text("喜欢乌龙")).to_have_count(1)
+
+
 def test_a_person_is_erased_once_their_number_is_typed(visit: Callable[..., Page], town: dict[str, int]) -> None:
     page = visit("manager", "zh-hans")
     page.goto(f"/customers/{town['eve']}")

@@ -242,6 +242,24 @@ def test_a_person_gets_everything_kept_about_them(shop: dict[str, int], as_role:
     assert files == ["README.txt", "profile.json", "events.json"]
 
 
+def test_many_get_a_note_at_once_and_it_is_undone_and_redone(judged: dict[str, int], as_role: Any) -> None:
+    client = as_role("store")
+    assert 'formaction="/customers/notes"' in client.get("/customers").content.decode()
+
+    def noted() -> list[str]:
+        return [who for who in ("rain", "ming", "eve") if any(n.text == "喜欢乌龙" for n in queries.notes(judged[who]))]
+
+    chosen = {"ids": [str(judged["rain"]), str(judged["eve"])], "tag": "", "text": "喜欢乌龙"}
+    page = client.post("/customers/notes", chosen, follow=True).content.decode()
+    assert "Wrote the note about 2 customers." in page and noted() == ["rain", "eve"]
+    page = _undo(client, page).content.decode()
+    assert noted() == []
+    _undo(client, page)
+    assert noted() == ["rain", "eve"]
+    assert client.post("/customers/notes", chosen | {"text": " "}).status_code == 422
+    assert as_role("analyst").post("/customers/notes", chosen).status_code == 403
+
+
 def test_somebody_new_needs_an_identity_nobody_else_has(shop: dict[str, int], as_role: Any) -> None:
     client = as_role("agent")
     assert client.post("/customers/add", {"name": "赵六"}).status_code == 422

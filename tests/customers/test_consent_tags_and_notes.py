@@ -13,10 +13,15 @@ from regulars.customers import queries
 from regulars.customers.services import (
     Claim,
     add_note,
+    add_notes,
     delete_note,
+    delete_notes,
+    erase,
     give_consent,
+    merge,
     resolve,
     restore_note,
+    restore_notes,
     tag,
     undo_consent,
     untag,
@@ -107,3 +112,31 @@ def test_notes_are_written_deleted_and_brought_back(comes: Comes, actors: dict[s
         add_note(customer_id=id, text=" ", by=by)
     with pytest.raises(NotFound):
         delete_note(note_id=0, by=by)
+
+
+def test_many_get_the_same_note_in_a_few_statements_and_it_is_undone_and_redone(
+    db: None, actors: dict[str, Any]
+) -> None:
+    by = actors["store"]
+    ids = [id for id in resolve([Claim((("user_id", f"u{n}"),), {}, MONDAY) for n in range(1500)]) if id]
+    merge(source=ids[1], target=ids[0], by=actors["admin"])
+    erase(customer_id=ids[2], by=actors["admin"])
+    with CaptureQueriesContext(connection) as queries_made:
+        made = add_notes(customer_ids=[*ids, ids[5]], text=" Moved to the new store ", by=by)
+    assert len(made) == 1498  # the merged are one, the erased is left out
+    assert len(queries_made) < 20
+    assert [row.text for row in queries.notes(ids[0])] == ["Moved to the new store"]
+    assert queries.notes(ids[2]) == []
+    assert [(row.action, row.details) for row in audit()][:1] == [("Note Added", {"count": 1498})]
+    gone = queries.notes(ids[5])[0].id
+    delete_note(note_id=gone, by=by)
+    done = delete_notes(note_ids=made, by=by)
+    assert done == [id for id in made if id != gone]
+    assert queries.notes(ids[0]) == []
+    assert restore_notes(note_ids=done, by=by) == done
+    assert len(queries.notes(ids[0])) == 1 and queries.notes(ids[5]) == []
+    assert restore_notes(note_ids=done, by=by) == []
+    with pytest.raises(Invalid):
+        add_notes(customer_ids=ids, text=" ", by=by)
+    with pytest.raises(Forbidden):
+        add_notes(customer_ids=ids, text="x", by=actors["analyst"])

@@ -1,4 +1,4 @@
-"""The list of customers: searched, filtered, sorted, paged by key; tagged and exported many at once."""
+"""The list of customers: searched, filtered, sorted, paged by key; tagged, noted about and exported many at once."""
 
 from django.http import FileResponse, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -59,10 +59,14 @@ def customers(request: ConsoleRequest) -> HttpResponse:
     return render(request, "console/customers/list.html", context)
 
 
+def _ids(request: ConsoleRequest) -> list[int]:
+    return numbers(",".join(request.POST.getlist("ids")).split(","))
+
+
 def _chosen(request: ConsoleRequest) -> list[int]:
     """The rows ticked, or all customers of the list when that is asked for."""
     if request.POST.get("all") != "1":
-        return numbers(",".join(request.POST.getlist("ids")).split(","))
+        return _ids(request)
     asked = filters.asked(QueryDict(request.POST.get("query", "")))
     wanted = asked.filters()
     wanted = exports.with_tag(wanted, asked.tag) if asked.tag else wanted
@@ -107,6 +111,36 @@ def untag_many(request: ConsoleRequest) -> HttpResponse:
 def _told_tag(request: ConsoleRequest, done: list[int], name: str, undo: str, text: Text) -> None:
     ids = {"ids": ",".join(map(str, done))} if len(done) <= 5_000 else {}
     toast(request, text.filled(n=len(done)), undo=undo if done and ids else "", fields={"tag": name} | ids)
+
+
+@page(capability="notes.edit")
+@require_POST
+def note_many(request: ConsoleRequest) -> HttpResponse:
+    made = services.add_notes(customer_ids=_chosen(request), text=request.POST.get("text", ""), by=request.actor)
+    said = Text("Wrote the note about {n} customers.", "已为 {n} 位客户写下备注。")
+    _told_notes(request, made, reverse("customers:delete-notes"), said)
+    return back(request, "customers:list")
+
+
+@page(capability="notes.edit")
+@require_POST
+def delete_notes(request: ConsoleRequest) -> HttpResponse:
+    done = services.delete_notes(note_ids=_ids(request), by=request.actor)
+    _told_notes(request, done, reverse("customers:restore-notes"), Text("Removed {n} notes.", "已删除 {n} 条备注。"))
+    return back(request, "customers:list")
+
+
+@page(capability="notes.edit")
+@require_POST
+def restore_notes(request: ConsoleRequest) -> HttpResponse:
+    done = services.restore_notes(note_ids=_ids(request), by=request.actor)
+    toast(request, Text("{n} notes are back.", "已恢复 {n} 条备注。").filled(n=len(done)))
+    return back(request, "customers:list")
+
+
+def _told_notes(request: ConsoleRequest, notes: list[int], undo: str, text: Text) -> None:
+    ids = {"ids": ",".join(map(str, notes))} if len(notes) <= 5_000 else {}
+    toast(request, text.filled(n=len(notes)), undo=undo if notes and ids else "", fields=ids)
 
 
 @page(capability="customers.export")

@@ -8,7 +8,14 @@ from regulars.customers.services.erase import erase
 from regulars.customers.services.export import export_person
 from regulars.customers.services.importing import CustomerRow, ImportOutcome, import_customers
 from regulars.customers.services.merging import merge, unmerge
-from regulars.customers.services.notes import add_note, delete_note, restore_note
+from regulars.customers.services.notes import (
+    add_note,
+    add_notes,
+    delete_note,
+    delete_notes,
+    restore_note,
+    restore_notes,
+)
 from regulars.customers.services.profile import add_customer, add_identity, undo_profile_change, update_profile
 from regulars.customers.services.resolve import Claim, resolve
 from regulars.customers.services.sharing import ask_again, settle_identity
@@ -22,8 +29,10 @@ __all__ = [
     "add_customer",
     "add_identity",
     "add_note",
+    "add_notes",
     "ask_again",
     "delete_note",
+    "delete_notes",
     "erase",
     "export_person",
     "give_consent",
@@ -31,6 +40,7 @@ __all__ = [
     "merge",
     "resolve",
     "restore_note",
+    "restore_notes",
     "save_store",
     "settle_identity",
     "tag",
