@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,41 @@ def test_files_go_when_all_of_them_is_taken_in(box: Inbox) -> None:
     assert box.is_open(left)
     assert receiving.drain(box) == 0
     assert set(intake.places()) <= {left}
+
+
+def test_an_hour_old_file_goes_too_once_all_of_it_is_taken_in(box: Inbox) -> None:
+    accept(box, [track("m1")])
+    drain(box)
+    (first,) = inbox.segments(box.folder)
+    with clock.frozen(clock.now() + timedelta(minutes=59)):
+        assert receiving.drain(box) == 0
+    accept(box, [track("m2")])
+    assert inbox.segments(box.folder) == [first] and box.is_open(first)
+    with clock.frozen(clock.now() + timedelta(minutes=61)):
+        assert receiving.drain(box) == 1
+        assert box.news.wait(10)  # the writer has closed it
+        assert not box.is_open(first)
+        assert receiving.drain(box) == 0
+    assert inbox.segments(box.folder) == [] and box.backlog == 0
+    accept(box, [track("m3")])
+    drain(box)
+    (second,) = inbox.segments(box.folder)
+    assert box.is_open(second) and second > first
+    assert set(intake.places()) == {second}
+    assert [row.message_id for row in tracked()] == ["m1", "m2", "m3"]
+
+
+def test_what_comes_while_a_file_is_closed_for_its_age_is_taken_in(box: Inbox) -> None:
+    accept(box, [track("m1")])
+    (first,) = inbox.segments(box.folder)
+    box.retire(first, older=-1)
+    accept(box, *([track(f"n{number}")] for number in range(20)))
+    box.close()
+    again = Inbox(box.folder)
+    drain(again)
+    assert inbox.segments(again.folder) == []
+    assert [row.message_id for row in tracked()] == ["m1", *(f"n{number}" for number in range(20))]
+    again.close()
 
 
 def test_a_restarted_intake_goes_on_where_it_was(box: Inbox) -> None:

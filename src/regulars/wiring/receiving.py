@@ -32,6 +32,7 @@ from regulars.kernel.languages import Text
 BYTES_AT_ONCE = 2 * 2**20  # some thousand events: enough to make a transaction cheap, too little to hold others up
 IDLE_SECONDS = 0.5
 COLLECT_SECONDS = 0.02  # after the first request arrives, so that those behind it come along
+OPEN_FOR = 3_600_000_000  # µs that a segment is added to: what is in the log shouldn't stay in the inbox for months
 
 _log = logging.getLogger(__name__)
 _taking = threading.Lock()
@@ -79,6 +80,7 @@ def _drain(box: Inbox, bytes_at_once: int) -> int:
     budget = bytes_at_once
     places: dict[str, int] = {}
     finished: list[str] = []
+    emptied: list[str] = []
     damaged: list[str] = []
     drafts: list[Draft] = []
     bad: list[BadEvent] = []
@@ -102,6 +104,8 @@ def _drain(box: Inbox, bytes_at_once: int) -> int:
             damaged.append(segment)
         elif found.state in ("end", "torn") and not being_written:
             finished.append(segment)
+        elif found.state == "end":
+            emptied.append(segment)
     for segment in damaged:
         inbox.keep_aside(box.folder, segment)
     gone = known.keys() - set(waiting)
@@ -119,6 +123,8 @@ def _drain(box: Inbox, bytes_at_once: int) -> int:
             intake.note(places, gone=gone)
     for segment in finished:
         box.discard(segment)
+    for segment in emptied:
+        box.retire(segment, older=OPEN_FOR)
     return requests
 
 

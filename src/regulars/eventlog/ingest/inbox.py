@@ -180,11 +180,12 @@ class Inbox:
         self.folder = folder
         self._segment_bytes, self._waiting_bytes, self._backlog_bytes = segment_bytes, waiting_bytes, backlog_bytes
         self._write, self._sync = write, sync
-        self._queue: queue.SimpleQueue[tuple[bytes, asyncio.Future[None]] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[bytes, asyncio.Future[None] | None] | None] = queue.SimpleQueue()
         self._entered = self._left = 0  # bytes: the first is counted by the loop, the second by the writer
         self._fd = -1
         self._name = ""
         self._size = 0
+        self._made_at = 0  # of the open segment, epoch µs
         self._limits: dict[str, int] = {}  # segments given up in this process: how far each is good
         self._lock = threading.Lock()
         self.news = threading.Event()  # set when there is something new to read
@@ -213,6 +214,15 @@ class Inbox:
         """Whether records may still be added to it."""
         with self._lock:
             return segment == self._name
+
+    def retire(self, segment: str, *, older: int) -> None:
+        """Have the writer close the segment if it is open and was made more than `older` µs ago; the next record begins
+        another one. What was added meanwhile stays in it, to be read as of any closed segment.
+        """
+        with self._lock:
+            due = segment == self._name and clock.micros() - self._made_at > older
+        if due:
+            self._queue.put((b"", None))
 
     def discard(self, segment: str) -> None:
         """Delete a segment all of whose records were taken in."""
@@ -251,13 +261,21 @@ class Inbox:
                         break
                     group.append(item)
                     size += len(item[0])
-            fault = self._store(b"".join([record for record, _ in group]))
-            self._left += size
-            self._answer([future for _, future in group], fault)
+            waiting = [future for _, future in group if future is not None]
+            if waiting:
+                fault = self._store(b"".join([record for record, _ in group]))
+                self._left += size
+                self._answer(waiting, fault)
+            if len(waiting) < len(group):  # asked to retire the segment
+                self._shut()
+        self._shut()
+
+    def _shut(self) -> None:
         with self._lock:
             if self._fd >= 0:
                 os.close(self._fd)
-            self._fd, self._name = -1, ""
+            self._fd, self._name, self._size = -1, "", 0
+        self.news.set()
 
     def _store(self, data: bytes) -> Full | None:
         """Append and sync, or leave no trace: nothing that wasn't acknowledged stays readable."""
@@ -289,7 +307,8 @@ class Inbox:
         half = self.folder / f"{name}.half"
         fd = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         try:
-            self._write_all(fd, _header(clock.micros()))
+            made_at = clock.micros()
+            self._write_all(fd, _header(made_at))
             self._sync(fd)
             half.rename(self.folder / name)
             sync_folder(self.folder)
@@ -301,7 +320,7 @@ class Inbox:
         if self._fd >= 0:
             os.close(self._fd)
         with self._lock:
-            self._fd, self._name, self._size = fd, name, HEADER_BYTES
+            self._fd, self._name, self._size, self._made_at = fd, name, HEADER_BYTES, made_at
             self._on_disk += HEADER_BYTES
 
     def _give_up(self) -> None:
