@@ -1,16 +1,18 @@
-"""Customer lifetime value against lifetimes' BetaGeoFitter, in the same run: `python bench/clv.py [customers]`.
+"""Customer lifetime value against lifetimes' BetaGeoFitter, in the same run: `python -m bench clv`.
 
 The same simulated population for both (days, two years); what is asked is what a refresh asks: fit, P(alive), expected
 purchases in the coming year. Lifetimes has no intervals; ours are timed apart.
 """
 
-import sys
 import time
 import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bench.figure import Figure, Size
 from regulars.stats.purchases import Rows, fit_bgnbd, log_likelihood
 from regulars.stats.value import fit_gamma_gamma, outlook
 
@@ -32,49 +34,49 @@ def population(customers: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray, n
     return x, np.minimum(t_x, age), age, value
 
 
-def timed(what: str, function):
+def timed(function: Callable[[], Any]) -> tuple[Any, float]:
     begun = time.perf_counter()
     result = function()
-    took = time.perf_counter() - begun
-    print(f"{what:<48}{took:8.2f} s")
-    return result, took
+    return result, time.perf_counter() - begun
 
 
-def main() -> None:
+def figures(size: Size) -> Iterator[Figure]:
     warnings.simplefilter("ignore")
     from lifetimes import BetaGeoFitter
 
-    customers = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
+    customers = 20_000 * size.times
     x, t_x, T, value = population(customers)
-    print(f"{customers:,} customers, {len(np.unique(np.stack([x, t_x, T]), axis=1).T):,} distinct histories")
-    ours, fit = timed("regulars: fit", lambda: fit_bgnbd(x, t_x, T))
-    _, a = timed("regulars: P(alive)", lambda: ours.probability_alive(x, t_x, T))
-    expected, e = timed("regulars: purchases in a year", lambda: ours.expected_purchases(x, t_x, T, 365))
-    worth, _ = timed("regulars: Gamma-Gamma", lambda: fit_gamma_gamma(value, x))
-    timed(
-        "regulars: value in a year with 80 % intervals",
-        lambda: outlook(ours, worth, x=x, t_x=t_x, T=T, mean_value=value, horizon=365),
-    )
     rows = pd.DataFrame({"x": x, "t": t_x, "T": T})
+    ours, fit = timed(lambda: fit_bgnbd(x, t_x, T))
+    _, alive = timed(lambda: ours.probability_alive(x, t_x, T))
+    expected, purchases = timed(lambda: ours.expected_purchases(x, t_x, T, 365))
     theirs = BetaGeoFitter()
-    _, fit2 = timed("lifetimes: fit", lambda: theirs.fit(rows.x, rows.t, rows["T"]))
-    _, a2 = timed("lifetimes: P(alive)", lambda: theirs.conditional_probability_alive(x, t_x, T))
-    expected2, e2 = timed(
-        "lifetimes: purchases in a year",
-        lambda: theirs.conditional_expected_number_of_purchases_up_to_time(365, rows.x, rows.t, rows["T"]),
+    _, fit_2 = timed(lambda: theirs.fit(rows.x, rows.t, rows["T"]))
+    _, alive_2 = timed(lambda: theirs.conditional_probability_alive(x, t_x, T))
+    expected_2, purchases_2 = timed(
+        lambda: theirs.conditional_expected_number_of_purchases_up_to_time(365, rows.x, rows.t, rows["T"])
     )
-    print(f"lifetimes' time / ours: fit {fit2 / fit:.1f}, P(alive) {a2 / a:.1f}, purchases {e2 / e:.1f}, "
-          f"all {(fit2 + a2 + e2) / (fit + a + e):.1f}")  # fmt: skip
-    for name, params in (("regulars", (ours.r, ours.alpha, ours.a, ours.b)), ("lifetimes", theirs.params_)):
+
+    def fitness(params: Any) -> float:
         point = np.log(np.array([float(v) for v in params]))
-        fitness = log_likelihood(point, Rows.of(x, t_x, T, np.ones(x.size)))[0]
-        print(f"{name}: r, α, a, b = {', '.join(f'{v:.5f}' for v in np.exp(point))}, log-likelihood {fitness:.4f}")
+        return log_likelihood(point, Rows.of(x, t_x, T, np.ones(x.size)))[0]
+
     same = type(ours)(*(float(v) for v in theirs.params_))
-    apart = np.abs(same.expected_purchases(x, t_x, T, 365) - expected2)
-    print(f"purchases with the same parameters: largest difference {np.nanmax(apart):.1e}")
-    for name, values in (("regulars", expected), ("lifetimes", expected2)):
-        print(f"{name}: {int((~np.isfinite(values)).sum())} values not finite")
-
-
-if __name__ == "__main__":
-    main()
+    apart = np.nanmax(np.abs(same.expected_purchases(x, t_x, T, 365) - expected_2))
+    likelihood = (
+        f"log-likelihood {fitness((ours.r, ours.alpha, ours.a, ours.b)):.3f}, lifetimes {fitness(theirs.params_):.3f}"
+    )
+    yield Figure(
+        "fit of BG/NBD, standard errors included", fit, "s", "lifetimes", fit_2, "< 1", fit < fit_2, note=likelihood
+    )
+    yield Figure("P(alive)", alive, "s", "lifetimes", alive_2)
+    bad = (
+        f"not finite: {(~np.isfinite(expected)).sum()}, lifetimes {(~np.isfinite(expected_2)).sum()}; apart {apart:.0e}"
+    )
+    yield Figure("purchases in a year", purchases, "s", "lifetimes", purchases_2, note=bad)
+    both, both_2 = fit + alive + purchases, fit_2 + alive_2 + purchases_2
+    yield Figure("all three", both, "s", "lifetimes", both_2, "< 1", both < both_2)
+    worth, took = timed(lambda: fit_gamma_gamma(value, x))
+    yield Figure("fit of Gamma-Gamma", took, "s")
+    _, took = timed(lambda: outlook(ours, worth, x=x, t_x=t_x, T=T, mean_value=value, horizon=365))
+    yield Figure("value in a year with 80 % intervals", took, "s")
