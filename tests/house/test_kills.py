@@ -1,6 +1,7 @@
-"""kill -9 anywhere, while tills send, a file is imported, figures are asked for and everybody is judged: afterwards
-every acknowledged order is in the log once and in the figures once.
+"""kill -9 anywhere, while tills send, a file is imported, webhooks go out, figures are asked for and everybody is
+judged: afterwards every acknowledged order is in the log once, in the figures once, and was told to the receiver.
 
+What went on when the server was killed is looked at while it stands still just before (SIGSTOP), and printed.
 Two kills in the suite; REGULARS_TEST_KILLS says how many (`make kills`), REGULARS_TEST_SEED repeats their moments as
 far as the machine lets it. On SQLite, or with REGULARS_TEST_POSTGRES=1 on PostgreSQL.
 """
@@ -8,20 +9,23 @@ far as the machine lets it. On SQLite, or with REGULARS_TEST_POSTGRES=1 on Postg
 import json
 import os
 import random
+import signal
 import socket
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import pytest
 
+from regulars.eventlog.ingest.inbox import HEADER_BYTES
 from regulars.kernel import ids
 from regulars.wiring import control
 from tests.house.conftest import ROOT, Server
@@ -42,6 +46,8 @@ PREPARE = """
 from regulars.accounts.services import add_write_key
 call_command("migrate", verbosity=0)
 add_write_key(name="Till", key="rw_till", by=SYSTEM)
+from regulars.webhooks.services import add_endpoint
+add_endpoint(url=sys.argv[1], events=["Order Completed"], by=SYSTEM)
 """
 IMPORT = """
 from regulars.imports import services
@@ -97,10 +103,49 @@ def ask(server: Server, command: str, **arguments: Any) -> Any:
     return None
 
 
+class Receiver(ThreadingHTTPServer):
+    """Takes webhooks; refuses some at first. `told`: webhook-id → the orders it came with."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.told: dict[str, set[str]] = {}
+        self.refused = 0
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+            def do_POST(self) -> None:
+                key = self.headers["webhook-id"]
+                event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if key.endswith("7") and key not in receiver.told and receiver.refused < 20:
+                    receiver.refused += 1
+                    self.send_error(503)
+                    return
+                receiver.told.setdefault(key, set()).add(event["data"]["message_id"])
+                self.send_response(200)
+                self.end_headers()
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
 @pytest.fixture
-def killed(new_server: Callable[[], Server]) -> Server:
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.fixture
+def killed(new_server: Callable[[], Server], receiver: Receiver) -> Server:
     """A server on a database of its own, not started yet."""
     server = new_server()
+    server.environment["REGULARS_WEBHOOKS_PRIVATE"] = "1"
     if os.environ.get("REGULARS_TEST_POSTGRES"):
         import psycopg
 
@@ -108,7 +153,7 @@ def killed(new_server: Callable[[], Server]) -> Server:
         with psycopg.connect(url, autocommit=True) as line:
             line.execute(f"CREATE DATABASE {name}".encode())
         server.environment["REGULARS_DATABASE_URL"] = urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
-    script(server, PREPARE)
+    script(server, PREPARE, receiver.url)
     return server
 
 
@@ -121,6 +166,7 @@ class Till(threading.Thread):
         super().__init__(daemon=True)
         self.url, self.name_, self.over = url, name, threading.Event()
         self.acknowledged: dict[str, int] = {}  # order → yuan
+        self.sending = False
 
     def run(self) -> None:
         with httpx.Client(auth=(KEY, ""), timeout=10) as client:
@@ -139,10 +185,13 @@ class Till(threading.Thread):
                 self.acknowledged |= orders
 
     def sent(self, client: httpx.Client, batch: list[Any]) -> bool:
+        self.sending = True
         try:
             return client.post(f"{self.url}/v1/batch", json={"batch": batch}).status_code == 200
         except httpx.HTTPError:
             return False
+        finally:
+            self.sending = False
 
 
 class Owner(threading.Thread):
@@ -150,21 +199,45 @@ class Owner(threading.Thread):
 
     def __init__(self, server: Server) -> None:
         super().__init__(daemon=True)
-        self.server, self.over, self.answers = server, threading.Event(), 0
+        self.server, self.over, self.doing = server, threading.Event(), ""
 
     def run(self) -> None:
         while not self.over.is_set():
-            self.answers += ask(self.server, "refresh", full=True) is not None
-            self.answers += ask(self.server, "figures", day=None) is not None
+            for self.doing, arguments in (("refresh", {"full": True}), ("figures", {"day": None})):
+                ask(self.server, self.doing, **arguments)
+            self.doing = ""
             self.over.wait(0.05)
 
 
+def going_on(server: Server, tills: list[Till], owner: Owner) -> set[str]:
+    """What a server that stands still was at."""
+    places = dict(rows(server, 'SELECT segment, "offset" FROM eventlog_intakecursor'))
+    ends = {path.name: path.stat().st_size for path in (server.home / "inbox").glob("*.segment")}
+    (last,) = rows(
+        server, "SELECT coalesce(max(position), 0), count(*) FILTER (WHERE position IS NULL) FROM eventlog_event"
+    )
+    cursors = dict(rows(server, "SELECT name, position FROM eventlog_cursor"))
+    seen = {
+        "accepting": any(till.sending for till in tills),
+        "taking in": any(end > max(places.get(name, 0), HEADER_BYTES) for name, end in ends.items()),
+        "numbering": last[1] > 0,
+        "feeding the warehouse": cursors.get("warehouse", 0) < last[0],
+        "handing on to webhooks": cursors.get("webhooks", 0) < last[0],
+        "sending webhooks": bool(rows(server, "SELECT 1 FROM webhooks_delivery WHERE state = 'sending' LIMIT 1")),
+        "importing": bool(rows(server, "SELECT 1 FROM imports_import WHERE state = 'running' AND place > 0 LIMIT 1")),
+        "judging everybody": owner.doing == "refresh",
+        "judging who changed, telling figures": owner.doing == "figures",
+    }
+    return {name for name, was in seen.items() if was}
+
+
 def test_every_acknowledged_order_is_stored_and_counted_once_wherever_the_server_is_killed(
-    killed: Server, wait_for: Callable[..., None]
+    killed: Server, receiver: Receiver, wait_for: Callable[..., None]
 ) -> None:
     print(f"REGULARS_TEST_SEED={SEED}")
     moments, pause = random.Random(SEED), threading.Event()
     imports: list[str] = []
+    hit: Counter[str] = Counter()
 
     def imported() -> bool:
         return not rows(killed, "SELECT 1 FROM imports_import WHERE state NOT IN ('done', 'failed') LIMIT 1")
@@ -184,6 +257,7 @@ def test_every_acknowledged_order_is_stored_and_counted_once_wherever_the_server
             killed.launch()
             pause.wait(moments.uniform(0, 4))
             killed.kill()
+            hit["starting"] += 1
         if kill:
             if imported():
                 import_another()
@@ -191,7 +265,11 @@ def test_every_acknowledged_order_is_stored_and_counted_once_wherever_the_server
         before = sum(len(till.acknowledged) for till in tills)
         wait_for(lambda before=before: sum(len(till.acknowledged) for till in tills) > before, 60, "an order")
         pause.wait(moments.uniform(0, 3))
+        assert killed.process is not None
+        killed.process.send_signal(signal.SIGSTOP)
+        hit.update(going_on(killed, tills, owner) or ["nothing"])
         killed.kill()
+    print(f"{KILLS} kills while: {', '.join(f'{name} {count}' for name, count in hit.most_common())}")
     killed.start()
     for till in tills:
         till.over.set()
@@ -226,6 +304,15 @@ def test_every_acknowledged_order_is_stored_and_counted_once_wherever_the_server
             sum(total.values()),
         )
         assert gross["customers"] == len({buyer_of(order) for order in total})
+
+    def told() -> list[str]:
+        return [order for orders in list(receiver.told.values()) for order in orders]
+
+    orders = {
+        message for (message,) in rows(killed, "SELECT message_id FROM eventlog_event WHERE name = 'Order Completed'")
+    }
+    wait_for(lambda: len(receiver.told) >= len(total), 120, "the receiver to be told of every order")
+    assert Counter(told()) == dict.fromkeys(orders, 1), "one webhook-id for an order, however often it came"
     assert killed.stop() == 0
     if "REGULARS_DATABASE_URL" not in killed.environment:
         assert rows(killed, "PRAGMA integrity_check") == [("ok",)]

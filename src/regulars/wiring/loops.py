@@ -116,7 +116,10 @@ def start(loops: Sequence[Loop] | None = None, *, inbox: Inbox | None = None) ->
     worker.kinds(KINDS)
     worker.begin()
     if loops is None:
-        worker.revive(alone=connection.vendor == "sqlite")
+        alone = connection.vendor == "sqlite"
+        worker.revive(alone=alone)
+        if alone:
+            sending.revive()
         dispatch.follow(SUBSCRIBERS)
     for loop in declared(inbox) if loops is None else loops:
         state = _states[loop.name] = State(loop.name)
