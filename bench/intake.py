@@ -94,7 +94,7 @@ def measure(events: int, customers: int) -> None:
     asyncio.run(fill())
     begun, computed, requests, told = time.perf_counter(), time.process_time(), 0, 0
     print(f"{megabytes():6.0f} MB before")
-    while taken := receiving.drain(box):
+    while taken := receiving.drain():
         requests += taken
         if requests * 100 * 4 // events > told:
             told = requests * 100 * 4 // events

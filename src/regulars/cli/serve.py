@@ -25,14 +25,16 @@ def command(port: int, host: str) -> None:
     with control.owning():
         _free(host, port)
         from regulars import asgi  # what takes a second to import comes after what may refuse
+        from regulars.eventlog import wake
         from regulars.eventlog.ingest import door
         from regulars.wiring import loops, receiving
 
         call_command("migrate", verbosity=0, interactive=False)
         with control.listening(_served()):
-            inbox = receiving.open_inbox()
+            news = wake.Bell()
+            inbox = receiving.open_inbox(news.ring)
             application = asgi.build(receiving.application(inbox), door.serves)
-            loops.start(inbox=inbox)
+            loops.start(news=news)
             try:
                 _answer_requests(application, host, port)
             finally:

@@ -34,7 +34,7 @@ DATABASE, WAREHOUSE, INBOX = "regulars.sqlite3", "warehouse.duckdb", "inbox"
 HALF = ".restoring"  # within the new folder, until everything is there and found whole
 
 # Belongs to the process that runs, or is copied in its own way.
-_NOT_COPIED = {"control.sock", "serve.lock", INBOX, HALF, CONTENTS}
+_NOT_COPIED = {"control.sock", "console.sock", "serve.lock", "intake.gate", "intake.lock", INBOX, HALF, CONTENTS}
 _NOT_COPIED |= {f"{DATABASE}{end}" for end in ("", "-wal", "-shm", "-journal")}
 _NOT_COPIED |= {WAREHOUSE, f"{WAREHOUSE}.wal", "warehouse.spill"}
 
@@ -179,7 +179,7 @@ def _copy_inbox(source: Path, target: Path) -> None:
     target.mkdir()
     if source.is_dir():
         for path in sorted(source.iterdir()):
-            if path.suffix != ".half":
+            if path.suffix != ".half" and path.name != "written":
                 shutil.copyfile(path, target / path.name)
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from django.db import close_old_connections, connection, connections
 
 from regulars.eventlog import dispatch, wake
-from regulars.eventlog.ingest.inbox import Inbox
+from regulars.eventlog.wake import Bell
 from regulars.jobs import worker
 from regulars.kernel import clock
 from regulars.warehouse import refresh
@@ -56,9 +56,9 @@ _stopping = threading.Event()
 _states: dict[str, State] = {}
 
 
-def declared(inbox: Inbox | None = None) -> list[Loop]:
-    """Every loop of this version, on one screen. Without an inbox nothing is taken in."""
-    taking_in = [Loop("intake", partial(receiving.step, inbox), every=receiving.COLLECT_SECONDS)] if inbox else []
+def declared(news: Bell | None = None) -> list[Loop]:
+    """Every loop of this version, on one screen. Without news of the inbox nothing is taken in."""
+    taking_in = [Loop("intake", partial(receiving.step, news), every=receiving.COLLECT_SECONDS)] if news else []
     return [
         *taking_in,
         Loop("numbering", lambda: dispatch.number() > 0, every=0.2, listens=True),
@@ -107,7 +107,7 @@ def _run(loop: Loop, state: State) -> None:
     connections.close_all()
 
 
-def start(loops: Sequence[Loop] | None = None, *, inbox: Inbox | None = None) -> None:
+def start(loops: Sequence[Loop] | None = None, *, news: Bell | None = None) -> None:
     """Begin all loops (of `declared`, unless others are given). What ran when the last process died is put in line
     again first.
     """
@@ -121,7 +121,7 @@ def start(loops: Sequence[Loop] | None = None, *, inbox: Inbox | None = None) ->
         if alone:
             sending.revive()
         dispatch.follow(SUBSCRIBERS)
-    for loop in declared(inbox) if loops is None else loops:
+    for loop in declared(news) if loops is None else loops:
         state = _states[loop.name] = State(loop.name)
         state.thread = threading.Thread(target=_run, args=(loop, state), name=loop.name, daemon=True)
         state.thread.start()

@@ -4,11 +4,13 @@ One transaction for a batch, so that kill -9 anywhere neither loses an accepted 
 says is the envelope's business, who a customer is customers', what a good payload is the catalogue's.
 """
 
+import fcntl
 import logging
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -25,6 +27,7 @@ from regulars.eventlog.ingest.keys import WriteKeys
 from regulars.eventlog.quarantine import BadEvent
 from regulars.eventlog.queries import QuarantinedEvent
 from regulars.eventlog.rows import NewEvent
+from regulars.eventlog.wake import Bell
 from regulars.kernel import clock
 from regulars.kernel.errors import Problem
 from regulars.kernel.languages import Text
@@ -32,10 +35,8 @@ from regulars.kernel.languages import Text
 BYTES_AT_ONCE = 2 * 2**20  # some thousand events: enough to make a transaction cheap, too little to hold others up
 IDLE_SECONDS = 0.5
 COLLECT_SECONDS = 0.02  # after the first request arrives, so that those behind it come along
-OPEN_FOR = 3_600_000_000  # µs that a segment is added to: what is in the log shouldn't stay in the inbox for months
 
 _log = logging.getLogger(__name__)
-_taking = threading.Lock()
 
 _UNPROCESSABLE = Text(
     "The event couldn't be stored ({why}). Simplify or correct the values, then send it in again.",
@@ -43,9 +44,14 @@ _UNPROCESSABLE = Text(
 )
 
 
-def open_inbox() -> Inbox:
-    """The inbox of this data folder; one writer at a time (the process that has the folder's lock)."""
-    return Inbox(settings.HOME / "inbox")
+def folder() -> Path:
+    """Where the inbox of this data folder lies."""
+    return Path(settings.HOME) / "inbox"
+
+
+def open_inbox(ring: Callable[[], None] = lambda: None) -> Inbox:
+    """For writing; one writer at a time (of the processes that share the folder's lock, the one that tracks)."""
+    return Inbox(folder(), ring=ring)
 
 
 def application(box: Inbox) -> door.Application:
@@ -53,45 +59,57 @@ def application(box: Inbox) -> door.Application:
     return door.build(box, WriteKeys(), events_per_second=settings.TRACK_RATE, url=settings.PUBLIC_URL)
 
 
-def step(box: Inbox) -> bool:
+def step(news: Bell) -> bool:
     """One turn of the intake's loop: take in what waits, or wait a little for something to come; True when it took."""
-    if drain(box):
+    if drain():
         return True
-    box.news.wait(IDLE_SECONDS)
+    news.wait(IDLE_SECONDS)
     return False
+
+
+@contextmanager
+def _locked(name: str) -> Iterator[None]:
+    """Alone among all threads and processes of this data folder."""
+    Path(settings.HOME).mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(Path(settings.HOME) / name, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
 def paused() -> Iterator[None]:
     """Nothing is taken in and no segment of the inbox goes, within the block; accepting goes on."""
-    with _taking:
+    with _locked("intake.gate"), _locked("intake.lock"):  # the gate: who waits comes before the next batch
         yield
 
 
-def drain(box: Inbox, *, bytes_at_once: int = BYTES_AT_ONCE) -> int:
+def drain(*, bytes_at_once: int = BYTES_AT_ONCE) -> int:
     """Take in what waits, about so many bytes of it in one transaction; how many requests that were. 0: all is in."""
-    with _taking:
-        return _drain(box, bytes_at_once)
+    with ExitStack() as stack:
+        with _locked("intake.gate"):
+            stack.enter_context(_locked("intake.lock"))
+        return _drain(folder(), bytes_at_once)
 
 
-def _drain(box: Inbox, bytes_at_once: int) -> int:
-    box.news.clear()
+def _drain(box: Path, bytes_at_once: int) -> int:
     known = intake.places()
     budget = bytes_at_once
     places: dict[str, int] = {}
     finished: list[str] = []
-    emptied: list[str] = []
     damaged: list[str] = []
     drafts: list[Draft] = []
     bad: list[BadEvent] = []
     requests = 0
-    waiting = inbox.segments(box.folder)
+    waiting = inbox.segments(box)
+    written = inbox.written(box)
     for segment in waiting:
         if budget <= 0:
             break
-        being_written = box.is_open(segment)
         offset = known.get(segment, 0)
-        found = inbox.read(box.folder, segment, offset, limit=budget, end=box.end_of(segment))
+        found = inbox.read(box, segment, offset, limit=budget, end=written.end_of(segment))
         for placed in found.records:
             good, faulty = envelope.parse(placed)
             drafts += good
@@ -102,12 +120,10 @@ def _drain(box: Inbox, bytes_at_once: int) -> int:
             places[segment] = found.offset
         if found.state == "damaged":
             damaged.append(segment)
-        elif found.state in ("end", "torn") and not being_written:
+        elif found.state in ("end", "torn") and segment != written.open:
             finished.append(segment)
-        elif found.state == "end":
-            emptied.append(segment)
     for segment in damaged:
-        inbox.keep_aside(box.folder, segment)
+        inbox.keep_aside(box, segment)
     gone = known.keys() - set(waiting)
     if places or gone:
         with transaction.atomic():
@@ -122,9 +138,7 @@ def _drain(box: Inbox, bytes_at_once: int) -> int:
                 quarantine.put(bad)
             intake.note(places, gone=gone)
     for segment in finished:
-        box.discard(segment)
-    for segment in emptied:
-        box.retire(segment, older=OPEN_FOR)
+        inbox.discard(box, segment)
     return requests
 
 

@@ -67,8 +67,9 @@ class Door:
 
     def records(self) -> list[inbox.Placed]:
         found: list[inbox.Placed] = []
-        for segment in inbox.segments(self.inbox.folder):
-            reading = inbox.read(self.inbox.folder, segment, 0, limit=2**30, end=self.inbox.end_of(segment))
+        folder = self.inbox.folder
+        for segment in inbox.segments(folder):
+            reading = inbox.read(folder, segment, 0, limit=2**30, end=inbox.written(folder).end_of(segment))
             assert reading.state == "end"
             found += reading.records
         return found

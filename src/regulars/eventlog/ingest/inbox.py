@@ -1,5 +1,9 @@
 """Where accepted requests wait, durably: append-only files under HOME/inbox, one writer thread, one sync for all.
 
+One process writes, another may read. The file `written` beside the segments tells the reader which one is still being
+written and how far it is on the disk; it is only as good as the page cache, and that is enough: when the machine stops
+there is no writer, and the next one begins it anew. A segment that isn't named there may be read to its end.
+
 A segment is a whole file header (magic, when it was made, CRC) and records (length, CRC, payload). It gets its name
 when its header is on the disk, so a segment with a short header is damage and is kept aside. A restarted process never
 appends to an old segment: a torn tail left by kill -9 is always at the end of a file, behind everything that was
@@ -9,12 +13,15 @@ acknowledged. What a record says is `Record`; what the events in it mean isn't k
 import asyncio
 import contextlib
 import errno
+import json
 import logging
 import os
 import queue
 import struct
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 from zlib import crc32
@@ -26,6 +33,8 @@ _MAGIC = b"REGINBX1"
 _FRAME = struct.Struct("<II")  # length of the payload, CRC of length and payload
 _FIXED = struct.Struct("<qIBB")  # received at (µs), write key, kind, length of the Sent-At header
 _SUFFIX = ".segment"
+_WRITTEN = "written"
+_SEAL = struct.Struct("<II")  # length and CRC of what `written` holds: it may be read while it is being replaced
 HEADER_BYTES = _HEADER.size + 4
 # What a record can be at most: the largest body that the door lets in, and room to spare.
 RECORD_LIMIT = 2**20
@@ -62,6 +71,21 @@ class Reading(NamedTuple):
     state: Literal["end", "more", "torn", "damaged"]
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the writer has told: the segment that is open ("": none), how far it is durable, and how far those are good
+    that it gave up when the disk failed.
+    """
+
+    open: str = ""
+    size: int = 0
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+    def end_of(self, segment: str) -> int | None:
+        """How far the segment may be read by now; None: to its end, nobody writes to it."""
+        return self.size if segment == self.open else self.limits.get(segment)
+
+
 class Full(Exception):
     """The inbox can't take a record now: `code` is "disk" (write failed) or "backlog" (too much waits)."""
 
@@ -96,6 +120,41 @@ def segments(folder: Path) -> list[str]:
     with contextlib.suppress(FileNotFoundError):
         return sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(_SUFFIX))
     return []
+
+
+def written(folder: Path) -> Written:
+    """How far the segments may be read. To be asked after `segments`: one that was begun later isn't among those, and
+    those before it are closed.
+    """
+    for _ in range(100):
+        try:
+            with (folder / _WRITTEN).open("rb") as file:
+                data = file.read()
+        except FileNotFoundError:
+            return Written()
+        if len(data) < _SEAL.size:
+            return Written()
+        length, crc = _SEAL.unpack_from(data)
+        told = data[_SEAL.size : _SEAL.size + length]
+        if crc32(told) == crc:
+            return Written(**json.loads(told))
+        time.sleep(0.0001)  # it was being replaced just now
+    return Written()  # what a power cut left: nobody writes
+
+
+def discard(folder: Path, segment: str) -> None:
+    """Delete a segment all of whose records were taken in."""
+    (folder / segment).unlink(missing_ok=True)
+    sync_folder(folder)
+
+
+def backlog(folder: Path) -> int:
+    """How much is in the segments that aren't deleted yet."""
+    total = 0
+    for name in segments(folder):
+        with contextlib.suppress(FileNotFoundError):
+            total += (folder / name).stat().st_size
+    return total
 
 
 def read(folder: Path, segment: str, offset: int, *, limit: int, end: int | None = None) -> Reading:
@@ -167,78 +226,58 @@ def sync_folder(folder: Path) -> None:
 
 
 class Inbox:
-    """The one writer of a folder. `put` from any event loop; `durable` tells a reader how far it may read.
+    """The one writer of a folder. `put` from any event loop; `ring` is called when there is something new to read.
 
+    An open segment is closed when it is `open_for` µs old, so that what is in the log doesn't stay here for months.
     `write` and `sync` are the calls of the operating system, so that tests can let the disk be full.
     """
 
     def __init__(
-        self, folder: Path, *, segment_bytes: int = 16 * 2**20, waiting_bytes: int = 32 * 2**20,
-        backlog_bytes: int = 2**30, write: Callable[[int, memoryview], int] = os.write,
-        sync: Callable[[int], None] = os.fdatasync,
+        self, folder: Path, *, ring: Callable[[], None] = lambda: None, segment_bytes: int = 16 * 2**20,
+        waiting_bytes: int = 32 * 2**20, backlog_bytes: int = 2**30, open_for: int = 3_600_000_000,
+        write: Callable[[int, memoryview], int] = os.write, sync: Callable[[int], None] = os.fdatasync,
     ) -> None:  # fmt: skip
         self.folder = folder
         self._segment_bytes, self._waiting_bytes, self._backlog_bytes = segment_bytes, waiting_bytes, backlog_bytes
-        self._write, self._sync = write, sync
-        self._queue: queue.SimpleQueue[tuple[bytes, asyncio.Future[None] | None] | None] = queue.SimpleQueue()
+        self._write, self._sync, self._ring, self._open_for = write, sync, ring, open_for
+        self._queue: queue.SimpleQueue[tuple[bytes, asyncio.Future[None]] | None] = queue.SimpleQueue()
         self._entered = self._left = 0  # bytes: the first is counted by the loop, the second by the writer
         self._fd = -1
         self._name = ""
         self._size = 0
         self._made_at = 0  # of the open segment, epoch µs
         self._limits: dict[str, int] = {}  # segments given up in this process: how far each is good
-        self._lock = threading.Lock()
-        self.news = threading.Event()  # set when there is something new to read
         folder.mkdir(parents=True, exist_ok=True)
         for half in folder.glob("*.half"):
             half.unlink()
-        self._on_disk = sum((folder / name).stat().st_size for name in segments(folder))
+        self._told = os.open(folder / _WRITTEN, os.O_RDWR | os.O_CREAT, 0o600)
+        self._tell()
+        self._on_disk = backlog(folder)
+        self._measured = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
         self._thread.start()
 
     def put(self, record: bytes) -> "asyncio.Future[None]":
         """A future that is done when the (packed) record is on the disk. Raises Full, or the future does."""
-        if self._entered - self._left > self._waiting_bytes or self._on_disk > self._backlog_bytes:
+        if self._entered - self._left > self._waiting_bytes or self._overflows():
             raise Full("backlog")
         future = asyncio.get_running_loop().create_future()
         self._entered += len(record)
         self._queue.put((record, future))
         return future
 
-    def end_of(self, segment: str) -> int | None:
-        """How far the segment may be read by now; None: to its end, nobody writes to it."""
-        with self._lock:
-            return self._size if segment == self._name else self._limits.get(segment)
+    def _overflows(self) -> bool:
+        """Whether too much waits; the reader's progress is looked for once a second at most."""
+        if self._on_disk > self._backlog_bytes and time.monotonic() - self._measured > 1:
+            self._on_disk, self._measured = backlog(self.folder), time.monotonic()
+        return self._on_disk > self._backlog_bytes
 
-    def is_open(self, segment: str) -> bool:
-        """Whether records may still be added to it."""
-        with self._lock:
-            return segment == self._name
-
-    def retire(self, segment: str, *, older: int) -> None:
-        """Have the writer close the segment if it is open and was made more than `older` µs ago; the next record begins
-        another one. What was added meanwhile stays in it, to be read as of any closed segment.
-        """
-        with self._lock:
-            due = segment == self._name and clock.micros() - self._made_at > older
-        if due:
-            self._queue.put((b"", None))
-
-    def discard(self, segment: str) -> None:
-        """Delete a segment all of whose records were taken in."""
-        path = self.folder / segment
-        with contextlib.suppress(FileNotFoundError):
-            size = path.stat().st_size
-            path.unlink()
-            sync_folder(self.folder)
-            with self._lock:
-                self._on_disk -= size
-                self._limits.pop(segment, None)
-
-    @property
-    def backlog(self) -> int:
-        """Bytes in segments not deleted yet."""
-        return self._on_disk
+    def _tell(self) -> None:
+        """Publish how far the reader may go. Before an answer goes out, and before a new segment gets its name."""
+        for name in [name for name in self._limits if not (self.folder / name).exists()]:
+            del self._limits[name]
+        told = json.dumps({"open": self._name, "size": self._size, "limits": self._limits}).encode()
+        os.pwrite(self._told, _SEAL.pack(len(told), crc32(told)) + told, 0)
 
     def close(self) -> None:
         """Write what waits, then stop the writer."""
@@ -248,7 +287,11 @@ class Inbox:
     def _run(self) -> None:
         open_ = True
         while open_:
-            first = self._queue.get()
+            try:
+                first = self._queue.get(timeout=self._until_closing())
+            except queue.Empty:
+                self._shut()
+                continue
             if first is None:
                 break
             group = [first]
@@ -261,26 +304,31 @@ class Inbox:
                         break
                     group.append(item)
                     size += len(item[0])
-            waiting = [future for _, future in group if future is not None]
-            if waiting:
-                fault = self._store(b"".join([record for record, _ in group]))
-                self._left += size
-                self._answer(waiting, fault)
-            if len(waiting) < len(group):  # asked to retire the segment
-                self._shut()
+            fault = self._store(b"".join([record for record, _ in group]))
+            self._left += size
+            self._answer([future for _, future in group], fault)
         self._shut()
+        os.close(self._told)
+
+    def _until_closing(self) -> float | None:
+        """Seconds until the open segment is old enough; None when none is open."""
+        if self._fd < 0:
+            return None
+        return max(0.0, (self._made_at + self._open_for - clock.micros()) / 1e6)
 
     def _shut(self) -> None:
-        with self._lock:
-            if self._fd >= 0:
-                os.close(self._fd)
-            self._fd, self._name, self._size = -1, "", 0
-        self.news.set()
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd, self._name, self._size = -1, "", 0
+        with contextlib.suppress(OSError):
+            self._tell()
+        self._ring()
 
     def _store(self, data: bytes) -> Full | None:
         """Append and sync, or leave no trace: nothing that wasn't acknowledged stays readable."""
         try:
-            if self._fd < 0 or self._size + len(data) > max(self._segment_bytes, HEADER_BYTES + len(data)):
+            full = self._size + len(data) > max(self._segment_bytes, HEADER_BYTES + len(data))
+            if full or self._until_closing() in (None, 0):
                 self._rotate()
             self._write_all(self._fd, data)
             self._sync(self._fd)
@@ -288,10 +336,11 @@ class Inbox:
             _log.error("The inbox couldn't write to %s: %s", self.folder, error)
             self._give_up()
             return Full("disk")
-        with self._lock:
-            self._size += len(data)
-            self._on_disk += len(data)
-        self.news.set()
+        self._size += len(data)
+        self._on_disk += len(data)
+        with contextlib.suppress(OSError):  # the disk is full, for what isn't written in place: told with the next one
+            self._tell()
+        self._ring()
         return None
 
     def _write_all(self, fd: int, data: bytes) -> None:
@@ -303,38 +352,41 @@ class Inbox:
             rest = rest[taken:]
 
     def _rotate(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd, self._name, self._size = -1, "", 0
         name = ids.new_id() + _SUFFIX
         half = self.folder / f"{name}.half"
         fd = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         try:
-            made_at = clock.micros()
-            self._write_all(fd, _header(made_at))
+            self._made_at = clock.micros()
+            self._write_all(fd, _header(self._made_at))
             self._sync(fd)
+            self._name, self._size = name, HEADER_BYTES
+            self._tell()  # first: whoever sees the name mustn't take the segment for one that nobody writes to
             half.rename(self.folder / name)
             sync_folder(self.folder)
         except OSError:
             os.close(fd)
+            self._name, self._size = "", 0
             with contextlib.suppress(OSError):
                 half.unlink(missing_ok=True)
             raise
-        if self._fd >= 0:
-            os.close(self._fd)
-        with self._lock:
-            self._fd, self._name, self._size, self._made_at = fd, name, HEADER_BYTES, made_at
-            self._on_disk += HEADER_BYTES
+        self._fd = fd
+        self._on_disk += HEADER_BYTES
 
     def _give_up(self) -> None:
         """After a failed write: cut the file back to what is acknowledged and begin another one next time."""
-        if self._fd < 0:
-            return
-        with contextlib.suppress(OSError):
-            os.ftruncate(self._fd, self._size)
-            os.fsync(self._fd)
-        with contextlib.suppress(OSError):
-            os.close(self._fd)
-        with self._lock:
+        if self._fd >= 0:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self._size)
+                os.fsync(self._fd)
+            with contextlib.suppress(OSError):
+                os.close(self._fd)
             self._limits[self._name] = self._size
-            self._fd, self._name, self._size = -1, "", 0
+        self._fd, self._name, self._size = -1, "", 0
+        with contextlib.suppress(OSError):
+            self._tell()
 
     @staticmethod
     def _answer(futures: Sequence["asyncio.Future[None]"], fault: Full | None) -> None:
