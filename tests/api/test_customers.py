@@ -60,7 +60,7 @@ def test_consent_tags_notes_and_identities(program: Program) -> None:
     assert program.ask("PUT", f"/customers/{id}/consents/sms/marketing", {"given": False})[1][0]["given"] is False
     assert program.ask("PUT", f"/customers/{id}/consents/fax/marketing", {"given": True})[0] == 422
     assert program.ask("PUT", f"/customers/{id}/tags/VIP") == (200, ["VIP"])
-    assert program.get("/tags") == (200, [{"name": "VIP", "customers": 1}])
+    assert program.get("/tags")[1]["data"] == [{"name": "VIP", "customers": 1}]
     assert program.get("/customers?tag=vip")[1]["data"][0]["tags"] == ["VIP"]
     assert program.ask("DELETE", f"/customers/{id}/tags/VIP") == (200, [])
     status, note = program.post(f"/customers/{id}/notes", {"text": "Likes oolong"})
@@ -69,6 +69,28 @@ def test_consent_tags_notes_and_identities(program: Program) -> None:
     assert program.ask("DELETE", f"/notes/{note['id']}") == (200, {"done": True})
     status, identities = program.post(f"/customers/{id}/identities", {"kind": "email", "value": "LI@Example.com"})
     assert status == 200 and [row["value"] for row in identities] == ["+8613812345678", "li@example.com"]
+
+
+def test_a_deleted_note_comes_back(program: Program) -> None:
+    id = program.post("/customers", {"identities": [{"kind": "user_id", "value": "u1"}]})[1]["id"]
+    note = program.post(f"/customers/{id}/notes", {"text": "Likes the window"})[1]
+    assert program.ask("DELETE", f"/notes/{note['id']}") == (200, {"done": True})
+    assert program.get(f"/customers/{id}/notes")[1]["data"] == []
+    assert program.post(f"/notes/{note['id']}/restore") == (200, {"done": True})
+    assert program.get(f"/customers/{id}/notes")[1]["data"] == [note]
+    assert program.post("/notes/999/restore")[0] == 404
+
+
+def test_tags_come_in_pages_by_name(program: Program) -> None:
+    id = program.post("/customers", {"identities": [{"kind": "user_id", "value": "u1"}]})[1]["id"]
+    for name in ("VIP", "tea", "早茶"):
+        program.ask("PUT", f"/customers/{id}/tags/{name}")
+    found, cursor = [], ""
+    while cursor is not None:
+        page = program.get(f"/tags?limit=1{cursor and '&cursor='}{cursor}")[1]
+        found += page["data"]
+        cursor = page["next_cursor"]
+    assert found == [{"name": name, "customers": 1} for name in ("tea", "VIP", "早茶")]
 
 
 def test_two_are_merged_and_taken_apart(program: Program) -> None:

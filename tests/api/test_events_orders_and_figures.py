@@ -1,10 +1,14 @@
 """Events and orders in through intake, and what becomes of them: timeline, orders, figures, segments, webhooks."""
 
+import socket
 from datetime import timedelta
 from typing import Any
 
+from regulars.accounts.actors import SYSTEM
 from regulars.kernel import clock
 from regulars.warehouse import feed, refresh
+from regulars.webhooks import sending
+from regulars.webhooks.services import send_test as sending_test
 from tests.api.conftest import Program
 
 LI = [{"kind": "user_id", "value": "u1"}, {"kind": "phone", "value": "13812345678"}]
@@ -101,9 +105,49 @@ def test_a_webhook_is_added_listed_and_removed(program: Program, settings: Any) 
     settings.WEBHOOKS_PRIVATE = True
     status, made = program.post("/webhooks", {"url": "http://127.0.0.1:9/x", "events": ["Order Completed"]})
     assert status == 201 and made["secret"].startswith("whsec_")
-    (row,) = program.get("/webhooks")[1]
+    (row,) = program.get("/webhooks")[1]["data"]
     assert row["events"] == ["Order Completed"] and "secret" not in row
     assert program.get("/deliveries") == (200, {"data": [], "next_cursor": None})
     assert program.post("/deliveries/1/resend")[0] == 404
     assert program.ask("DELETE", f"/webhooks/{made['id']}") == (200, {"done": True})
-    assert program.get("/webhooks") == (200, [])
+    nothing = {"data": [], "next_cursor": None}
+    assert program.get("/webhooks") == program.get("/webhooks?removed=true") == (200, nothing)
+
+
+def test_the_log_of_a_removed_webhook_tells_why_nothing_arrived_in_the_callers_language(
+    program: Program, settings: Any
+) -> None:
+    settings.WEBHOOKS_PRIVATE = True
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # a port that nobody listens on
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/x"
+        id = program.post("/webhooks", {"url": url, "name": "Desk"})[1]["id"]
+        status, changed = program.ask("PATCH", f"/webhooks/{id}", {"events": ["Tag Added"]})
+        assert (status, changed["events"], changed["name"], changed["active"]) == (200, ["Tag Added"], "Desk", True)
+        assert program.post(f"/webhooks/{id}/secret")[1]["secret"].startswith("whsec_")
+        sending_test(id=id, by=SYSTEM)
+        assert sending.send_due() == 1
+    program.ask("DELETE", f"/webhooks/{id}")
+    (row,) = program.get("/webhooks?removed=true")[1]["data"]
+    assert row["id"] == id and row["removed_at"] is not None
+    (delivery,) = program.get(f"/deliveries?webhook={id}")[1]["data"]
+    (attempt,) = program.get(f"/deliveries/{delivery['id']}")[1]["attempts"]
+    assert attempt["status"] is None and attempt["error"].startswith("Nobody takes the connection")
+    path = f"/deliveries/{delivery['id']}"
+    (attempt,) = program.get(path, **{"Accept-Language": "zh-CN"})[1]["attempts"]
+    assert attempt["error"].startswith("无法建立连接：")
+    assert program.ask("PATCH", f"/webhooks/{id}", {"active": True})[0] == 404
+
+
+def test_a_refund_without_a_total_gives_back_the_rest_of_the_order(program: Program) -> None:
+    who = [{"kind": "user_id", "value": "u1"}]
+    program.post("/orders", {"order_id": "A1", "identities": who, "total": 100})
+    program.post("/orders/A1/refunds", {"identities": who, "total": 30})
+    for _ in range(2):  # once more: nothing is left to give back
+        assert program.post("/orders/A1/refunds", {"identities": who})[1]["accepted"] == 1
+    fed()
+    id = program.get("/customers/lookup?kind=user_id&value=u1")[1]["id"]
+    (order,) = program.get(f"/customers/{id}/orders")[1]["data"]
+    assert (order["gross"], order["refunds"], order["net"]) == (10000, 10000, 0)
+    status, problem = program.post("/orders/A1/refunds", {"identities": who, "currency": "USD"})
+    assert (status, problem["field"]) == (422, "total")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -53,7 +52,6 @@ def _doors(resolver: Any, before: str = "/") -> Iterator[Door]:
 @pytest.fixture
 def come_in(people: dict[str, Any], home: Path) -> Callable[..., Client]:
     """`come_in(role)`: a client of somebody of this role, who has logged in. A fault of ours is an answer of 500."""
-    cache.clear()
 
     def client(role: str, **options: Any) -> Client:
         headers = {"Accept-Language": "en"} | options.pop("headers", {})

@@ -1,19 +1,19 @@
 """At the login: where it leads, what it gives away, and what a stolen session is worth."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher
-from django.core.cache import cache
+from django.db import connection
 from django.test import Client
 
+from regulars.accounts import attempts
+from regulars.accounts.models import LoginCount
+from regulars.kernel import clock
+
 PASSWORD = "correct horse battery"
-
-
-@pytest.fixture(autouse=True)
-def _no_attempts_yet() -> None:
-    cache.clear()
 
 
 @pytest.mark.parametrize(
@@ -110,3 +110,45 @@ def test_somebody_who_left_is_told_the_same_with_the_right_password(people: dict
         for password in (PASSWORD, "wrong")
     ]
     assert said[0].status_code == said[1].status_code == 422
+
+
+def test_attempts_are_counted_for_all_processes_and_end_after_a_quarter_of_an_hour(people: dict[str, Any]) -> None:
+    from django.core.cache import cache
+
+    now = clock.now()
+    right, wrong = ({"email": "agent@example.com", "password": word} for word in (PASSWORD, "wrong"))
+    with clock.frozen(now):
+        for _ in range(attempts.LIMIT_OF_PAIR):
+            assert Client().post("/login", wrong).status_code == 422
+            cache.clear()  # another process, or this one after a restart
+        for given in (wrong, right):
+            assert Client().post("/login", given).status_code == 429
+        elsewhere = Client(REMOTE_ADDR="192.0.2.7").post("/login", right)
+        assert elsewhere.status_code == 302
+    with clock.frozen(now + attempts.WINDOW):
+        assert Client().post("/login", right).status_code == 302
+        assert attempts.forget() == 1  # elsewhere's; the place's and the account's have begun again
+    with clock.frozen(now + 2 * attempts.WINDOW):
+        assert attempts.forget() == 2
+        assert LoginCount.objects.count() == 0
+
+
+def test_a_success_is_not_held_against_anybody(people: dict[str, Any]) -> None:
+    for _ in range(3):
+        assert Client().post("/login", {"email": "agent@example.com", "password": PASSWORD}).status_code == 302
+    assert set(LoginCount.objects.values_list("count", flat=True)) == {0}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_at_once_dont_pass_together() -> None:
+    def one(_: int) -> bool:
+        try:
+            attempts.begin(email="agent@example.com", address="192.0.2.7")
+            return True
+        except attempts.TooMany:
+            return False
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(one, range(20))) == attempts.LIMIT_OF_PAIR

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from regulars.kernel import clock
@@ -18,8 +17,7 @@ NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def _afresh(settings: Any) -> None:
-    """No attempts to log in yet; and passwords hashed quickly, because every test adds six people."""
-    cache.clear()
+    """Passwords are hashed quickly, because every test adds six people."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 

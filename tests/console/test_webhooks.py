@@ -155,13 +155,20 @@ def test_a_test_event_is_sent(admin: Client, receiver: Receiver) -> None:
 
 
 def test_a_webhook_is_deleted_once_its_number_is_typed(admin: Client, receiver: Receiver) -> None:
-    id = _added(receiver.url)
+    id = _added(receiver.url, "Order Completed")
+    happens("Order Completed", "m1", total=1)
     refused = admin.post(f"/webhooks/{id}/remove", {"confirm": "yes"})
     assert refused.status_code == 422
     assert 'id="fault-confirm"' in _text(refused)
     assert "The webhook is deleted." in _text(admin.post(f"/webhooks/{id}/remove", {"confirm": str(id)}, follow=True))
     assert queries.endpoints() == []
-    assert admin.get(f"/webhooks/{id}").status_code == 404
+    assert f'href="/webhooks/{id}"' in _text(admin.get("/webhooks"))  # its log stays for a while
+    log = _text(admin.get(f"/webhooks/{id}"))
+    assert "This webhook was deleted." in log and "Order Completed" in log
+    (row,) = queries.deliveries(endpoint=id)
+    for page in (log, _text(admin.get(f"/webhooks/deliveries/{row.id}"))):
+        assert "/resend" not in page and "/test" not in page and 'data-open="remove"' not in page
+    assert admin.post(f"/webhooks/{id}/switch", {"active": "1"}).status_code == 404
 
 
 def test_a_long_log_pages_by_key(admin: Client, receiver: Receiver) -> None:

@@ -203,13 +203,17 @@ def test_a_name_that_turns_private_later_isnt_reached(db: None, receiver: Receiv
     happens("Order Completed", "m1", total=1)
     sending.send_due()
     (attempt,) = queries.delivery(queries.deliveries()[0].id).attempts
-    assert attempt.status is None and "private network" in attempt.error
+    assert attempt.status is None and attempt.error is not None
+    assert "private network" in attempt.error.en and "内网" in attempt.error.zh
     assert receiver.got == []
 
 
 def test_events_are_those_of_the_catalogue_and_those_seen(db: None, receiver: Receiver) -> None:
     with pytest.raises(Invalid, match="events"):
         add_endpoint(url=receiver.url, events=["Sauna Booked"], by=SYSTEM)
+    for misspelt in ("order_completed", "Order Compleated", "OrderComplete"):
+        with pytest.raises(Invalid, match="Did you mean Order Completed"):
+            add_endpoint(url=receiver.url, events=[misspelt], by=SYSTEM)
     happens("Sauna Booked", "m1")
     id, secret = add_endpoint(url=receiver.url, events=["Sauna Booked", "Order Completed"], by=SYSTEM, name="Desk")
     assert queries.endpoints()[0].events == ("Sauna Booked", "Order Completed")
@@ -221,6 +225,11 @@ def test_events_are_those_of_the_catalogue_and_those_seen(db: None, receiver: Re
     remove_endpoint(id=id, by=SYSTEM)
     assert sending.send_due() == 0
     assert queries.deliveries()[0].state == "cancelled" and queries.endpoints() == []
+    (removed,) = queries.endpoints(removed=True)
+    assert (removed.id, removed.name) == (id, "Desk") and removed.removed_at is not None
+    assert queries.endpoint(id) == removed and len(queries.deliveries(endpoint=id)) == 2
+    with pytest.raises(NotFound):
+        change_endpoint(id=id, active=True, by=SYSTEM)
     with pytest.raises(NotFound):
         resend(delivery_id=queries.deliveries()[0].id, by=SYSTEM)
 

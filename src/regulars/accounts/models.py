@@ -71,3 +71,11 @@ class AuditEntry(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["object_kind", "object_id"])]
+
+
+class LoginCount(models.Model):
+    """Attempts to log in since the window began; `key` is a digest of the account, the place, or both."""
+
+    key = models.CharField(max_length=70, primary_key=True)
+    count = models.IntegerField()
+    until = models.DateTimeField(db_index=True)

@@ -22,6 +22,7 @@ from regulars.api.shapes import (
     ProfileIn,
     Taken,
     actor,
+    cursor_of,
     needs,
     page_by_id,
     values_of,
@@ -308,13 +309,16 @@ class TagOut(Schema):
 
 @router.get(
     "/tags",
-    response={200: list[TagOut], **ERRORS},
-    **needs("customers.view", said("All tags", "所有标签")),
+    response={200: Page[TagOut], **ERRORS},
+    **needs("customers.view", said("All tags, by name", "所有标签（按名称排序）")),
     tags=["tags"],
 )
-def list_tags(request: HttpRequest) -> Any:
+def list_tags(request: HttpRequest, cursor: Cursor = None, limit: Limit = 50) -> Any:
     actor(request, "customers.view")
-    return [{"name": name, "customers": count} for name, count in queries.all_tags(limit=1000)]
+    after = values_of(cursor, str)[0] if cursor else ""
+    rows = [{"name": name, "customers": count} for name, count in queries.all_tags(after=after, limit=limit + 1)]
+    more = len(rows) > limit
+    return {"data": rows[:limit], "next_cursor": cursor_of(rows[limit - 1]["name"]) if more else None}
 
 
 class NoteOut(Schema):
@@ -366,6 +370,22 @@ class Done(Schema):
 def delete_note(request: HttpRequest, note_id: Number) -> Any:
     by = actor(request, "notes.edit")
     services.delete_note(note_id=note_id, by=by)
+    return {"done": True}
+
+
+@router.post(
+    "/notes/{int:note_id}/restore",
+    response={200: Done, **ERRORS},
+    **needs(
+        "notes.edit",
+        said("Bring a deleted note back", "恢复已删除的备注"),
+        said("A note of an erased person stays gone.", "个人信息已删除的客户，其备注无法恢复。"),
+    ),
+    tags=["notes"],
+)
+def restore_note(request: HttpRequest, note_id: Number) -> Any:
+    by = actor(request, "notes.edit")
+    services.restore_note(note_id=note_id, by=by)
     return {"done": True}
 
 

@@ -1,4 +1,6 @@
-"""How many requests a key may make: so many in each minute of the clock, counted in this process."""
+"""How many requests a key may make: so many in each minute of the clock, counted in this process: a
+write to the database for each request would cost more than the limit saves, so with n web processes a key has n times
+as many."""
 
 import threading
 

@@ -12,6 +12,8 @@ from regulars.api.shapes import ERRORS, Cursor, CustomerId, IdentityIn, Limit, P
 from regulars.api.wording import said
 from regulars.customers import queries as customers
 from regulars.kernel import clock
+from regulars.kernel.errors import Invalid
+from regulars.kernel.languages import Text
 from regulars.warehouse.queries import customer as bought
 from regulars.warehouse.queries import snapshot
 
@@ -44,7 +46,13 @@ class OrderIn(Taken):
 class RefundIn(Taken):
     identities: list[IdentityIn] = Field(min_length=1, max_length=20, description=said("Whose it is.", "客户标识。"))
     at: datetime | None = Field(None, description=said("When; now if left out.", "退款时间；缺省为现在。"))
-    total: Money = Field(description=said("How much is given back, major units.", "退款金额（元）。"))
+    total: Money | None = Field(
+        None,
+        description=said(
+            "How much is given back, major units; left out: whatever of the order hasn't been refunded yet.",
+            "退款金额（元）；缺省为该订单尚未退款的全部金额。",
+        ),
+    )
     currency: str | None = Field(None, pattern="^[A-Z]{3}$", description=said("ISO 4217.", "货币代码（ISO 4217）。"))
 
 
@@ -68,6 +76,12 @@ class OrderOut(Schema):
     net: int = Field(description=said("After refunds, minor units.", "净额（分）。"))
     currency: str = Field(description=said("The business's currency.", "本位币。"))
     lines: list[LineOut] = Field(description=said("What was bought and given back.", "明细。"))
+
+
+_NO_TOTAL = Text(
+    "A currency needs a total. Give both, or neither to refund the rest of the order.",
+    "提供货币时须同时提供金额；若要退还订单余额，请两者都不填。",
+)
 
 
 def _plain(value: Any) -> Any:
@@ -106,7 +120,11 @@ def send_order(request: HttpRequest, data: OrderIn) -> Any:
     **needs(
         "events.write",
         said("Send a refund", "发送退款"),
-        said("Use an Idempotency-Key: an order may be refunded in parts.", "订单可分次退款，请使用 Idempotency-Key。"),
+        said(
+            "Use an Idempotency-Key: an order may be refunded in parts. Without a total the rest of the order is given "
+            "back; an order that hasn't come in by then has no rest, and the refund counts as nothing.",
+            "订单可分次退款，请使用 Idempotency-Key。未提供金额时退还订单余额；订单若尚未入库，则该退款不计金额。",
+        ),
     ),
 )
 def send_refund(
@@ -115,6 +133,8 @@ def send_refund(
     data: RefundIn,
 ) -> Any:
     actor(request, "events.write")
+    if data.total is None and data.currency is not None:
+        raise Invalid("total", _NO_TOTAL, field="total")
     properties = _plain({"order_id": order_id, "total": data.total, "currency": data.currency})
     return take_in(request, [call("Order Refunded", data.identities, properties, {}, data.at, None)])
 

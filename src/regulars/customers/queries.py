@@ -392,9 +392,11 @@ def tagged(name: str) -> list[int]:
     return list(roots.values_list("customer__root_id", flat=True).distinct())
 
 
-def all_tags(*, prefix: str = "", limit: int = 100) -> list[tuple[str, int]]:
-    """(name, number of taggings), by name."""
-    rows = list(Tag.objects.filter(key__startswith=prefix.casefold()).order_by("key")[:limit])
+def all_tags(*, prefix: str = "", after: str = "", limit: int = 100) -> list[tuple[str, int]]:
+    """(name, number of taggings), by name; those that come after the name `after`."""
+    rows = list(
+        Tag.objects.filter(key__startswith=prefix.casefold(), key__gt=after.casefold()[:50]).order_by("key")[:limit]
+    )
     counted = Tagging.objects.filter(tag__in=rows).values_list("tag").annotate(count=Count("id"))
     counts: dict[int, int] = dict(counted)
     return [(row.name, counts.get(row.pk, 0)) for row in rows]

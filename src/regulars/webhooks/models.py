@@ -47,11 +47,11 @@ class Delivery(models.Model):
 
 
 class Attempt(models.Model):
-    """`status` is the answer's (null: none came, `error` says why); `excerpt` how its text began."""
+    """`status` is the answer's (null: none came, `error` says why, as {"en", "zh"}); `excerpt` how its text began."""
 
     delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="+")
     at = models.DateTimeField(default=clock.now)
     status = models.IntegerField(null=True)
     milliseconds = models.IntegerField()
-    error = models.CharField(max_length=300, blank=True)
+    error: Any = models.JSONField(null=True)
     excerpt = models.CharField(max_length=500, blank=True)

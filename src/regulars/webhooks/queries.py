@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Exists, OuterRef
+
 from regulars.kernel.errors import NotFound
 from regulars.kernel.languages import Text
 from regulars.webhooks.models import Attempt, Delivery, Endpoint
@@ -24,6 +26,7 @@ class EndpointRow:
     created_at: datetime
     waiting: int
     failed: int
+    removed_at: datetime | None
 
 
 def _rows(found: Iterable[Endpoint]) -> list[EndpointRow]:
@@ -36,20 +39,23 @@ def _rows(found: Iterable[Endpoint]) -> list[EndpointRow]:
     return [
         EndpointRow(
             row.pk, row.url, row.name, tuple(row.events), row.secret, row.active, row.paused_reason, row.created_at,
-            states.get((row.pk, "waiting"), 0), states.get((row.pk, "failed"), 0),
+            states.get((row.pk, "waiting"), 0), states.get((row.pk, "failed"), 0), row.removed_at,
         )
         for row in rows
     ]  # fmt: skip
 
 
-def endpoints() -> list[EndpointRow]:
-    """Those not removed, the youngest first."""
-    return _rows(Endpoint.objects.filter(removed_at=None).order_by("-id"))
+def endpoints(*, removed: bool = False, before: int | None = None, limit: int = 1000) -> list[EndpointRow]:
+    """Those in use, or those removed whose log is still there; the youngest first, before the id `before`."""
+    rows = Endpoint.objects.filter(removed_at__isnull=not removed).order_by("-id")
+    if removed:
+        rows = rows.filter(Exists(Delivery.objects.filter(endpoint=OuterRef("pk"))))
+    return _rows((rows.filter(id__lt=before) if before else rows)[:limit])
 
 
 def endpoint(id: int) -> EndpointRow:
-    """Raises NotFound, for a removed one too."""
-    found = _rows(Endpoint.objects.filter(id=id, removed_at=None))
+    """A removed one too: its log can be read as long as it is kept. Raises NotFound."""
+    found = _rows(Endpoint.objects.filter(id=id))
     if not found:
         raise NotFound("webhook", Text("There is no such webhook.", "没有这个 Webhook。"))
     return found[0]
@@ -88,10 +94,12 @@ def deliveries(
 
 @dataclass(frozen=True, slots=True)
 class AttemptRow:
+    """`error` says why there was no answer."""
+
     at: datetime
     status: int | None
     milliseconds: int
-    error: str
+    error: Text | None
     excerpt: str
 
 
@@ -109,5 +117,8 @@ def delivery(id: int) -> DeliveryDetail:
         raise NotFound("delivery", Text("There is no such delivery.", "没有这次投递。"))
     rows = Attempt.objects.filter(delivery=id).order_by("-id")
     text = Delivery.objects.values_list("body", flat=True).get(id=id)
-    attempts = [AttemptRow(row.at, row.status, row.milliseconds, row.error, row.excerpt) for row in rows]
+    attempts = [
+        AttemptRow(row.at, row.status, row.milliseconds, Text(**row.error) if row.error else None, row.excerpt)
+        for row in rows
+    ]
     return DeliveryDetail(found[0], text, attempts)

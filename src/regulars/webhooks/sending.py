@@ -18,6 +18,7 @@ from standardwebhooks import Webhook
 
 from regulars.kernel import clock
 from regulars.kernel.errors import Invalid
+from regulars.kernel.languages import Text
 from regulars.webhooks import addresses
 from regulars.webhooks.models import Attempt, Delivery, Endpoint
 
@@ -33,7 +34,7 @@ AT_ONCE = 20
 class _Outcome:
     status: int | None
     milliseconds: int
-    error: str = ""
+    error: Text | None = None
     excerpt: str = ""
 
     @property
@@ -78,8 +79,8 @@ def _send(delivery: Delivery) -> _Outcome:
     """Make the request. Touches no database: it runs in threads."""
     began = time.perf_counter()
 
-    def outcome(status: int | None = None, error: str = "", excerpt: str = "") -> _Outcome:
-        return _Outcome(status, int((time.perf_counter() - began) * 1000), error[:300], excerpt[:500])
+    def outcome(status: int | None = None, error: Text | None = None, excerpt: str = "") -> _Outcome:
+        return _Outcome(status, int((time.perf_counter() - began) * 1000), error, excerpt[:500])
 
     now = clock.now()
     try:
@@ -109,16 +110,36 @@ def _send(delivery: Delivery) -> _Outcome:
                     break
             return outcome(answer.status_code, excerpt=text.decode("utf-8", "replace").replace("\0", ""))
     except Invalid as problem:
-        return outcome(error=problem.text.en)
+        return outcome(error=problem.text)
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-        return outcome(error=f"{type(error).__name__}: {error}")
+        return outcome(error=_why(error))
+
+
+_SLOW = Text("No answer within {seconds} seconds.", "{seconds} 秒内没有响应。")
+_UNTRUSTED = Text("The certificate can't be trusted: {why}", "无法信任对方的证书：{why}")
+_NOBODY = Text("Nobody takes the connection: {why}", "无法建立连接：{why}")
+_BROKEN_OFF = Text("The connection broke off: {why}", "连接中断：{why}")
+_OTHER = Text("It couldn't be sent: {why}", "无法发送：{why}")
+
+
+def _why(error: Exception) -> Text:
+    """In words; what the system below says of it is quoted as it is."""
+    if isinstance(error, httpx.TimeoutException):
+        return _SLOW.filled(seconds=round(TIMEOUT))
+    why = str(error)[:200].replace("\0", "") or type(error).__name__
+    if isinstance(error, httpx.ConnectError):
+        return (_UNTRUSTED if "CERTIFICATE" in why.upper() else _NOBODY).filled(why=why)
+    if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError):
+        return _BROKEN_OFF.filled(why=why)
+    return _OTHER.filled(why=why)
 
 
 @transaction.atomic
 def _note(delivery: Delivery, outcome: _Outcome) -> None:
     now = clock.now()
     Attempt.objects.create(
-        delivery=delivery, at=now, status=outcome.status, milliseconds=outcome.milliseconds, error=outcome.error,
+        delivery=delivery, at=now, status=outcome.status, milliseconds=outcome.milliseconds,
+        error=None if outcome.error is None else {"en": outcome.error.en, "zh": outcome.error.zh},
         excerpt=outcome.excerpt,
     )  # fmt: skip
     row = Delivery.objects.filter(id=delivery.pk, state="sending", tries=delivery.tries)

@@ -1,6 +1,8 @@
 """Adding and changing endpoints, and sending something again."""
 
 import base64
+import difflib
+import re
 import secrets
 from collections.abc import Sequence
 
@@ -23,6 +25,24 @@ def _secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
+_UNKNOWN = Text(
+    "There is no event called {name}. Choose from the catalogue or from events that have arrived.",
+    "没有名为“{name}”的事件，请从事件目录或已收到的事件中选择。",
+)
+_UNKNOWN_NEAR = Text(
+    "There is no event called {name}. Did you mean {near}? Choose from the catalogue or from events that have arrived.",
+    "没有名为“{name}”的事件。您是否想填“{near}”？请从事件目录或已收到的事件中选择。",
+)
+
+
+def _nearest(name: str) -> str | None:
+    """The name of the catalogue that was probably meant: order_completed, Order Compleated."""
+    plain = {entry.replace(" ", "").lower(): entry for entry in catalog.CATALOG}
+    meant = re.sub(r"[^a-z0-9]", "", name[:200].lower())
+    found = difflib.get_close_matches(meant, plain, n=1, cutoff=0.7)
+    return plain[found[0]] if found else None
+
+
 def _names(events: Sequence[str]) -> list[str]:
     """Event names that exist: those of the catalogue, and those seen in the log."""
     names = list(dict.fromkeys(name.strip() for name in events))
@@ -31,12 +51,10 @@ def _names(events: Sequence[str]) -> list[str]:
         seen = names_seen(unknown)
         unknown = [name for name in unknown if name not in seen]
     if unknown:
+        near = _nearest(unknown[0])
         raise Invalid(
             "events",
-            Text(
-                "There is no event called {name}. Choose from the catalogue or from events that have arrived.",
-                "没有名为 {name} 的事件，请从事件目录或已收到的事件中选择。",
-            ).filled(name=unknown[0][:100]),
+            (_UNKNOWN_NEAR if near else _UNKNOWN).filled(name=unknown[0][:100], near=near),
             field="events",
         )
     return names

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from regulars.accounts import attempts
 from regulars.accounts.queries import business
 from regulars.eventlog import quarantine
 from regulars.eventlog import services as eventlog
@@ -41,12 +42,13 @@ def retention() -> bool:
 
 def tidy() -> bool:
     """Delete what nobody needs any more: turns of jobs that are over, settled events of the quarantine, deliveries of
-    webhooks, files of old imports and exports (they hold personal data).
+    webhooks, files of old imports and exports (they hold personal data), counts of logins.
     """
     worker.forget()
     imports.forget_files()
     exports.forget_files()
     quarantine.forget(keep=SETTLED)
+    attempts.forget()
     return webhooks.forget() > 0
 
 

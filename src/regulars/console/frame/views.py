@@ -10,10 +10,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from regulars.accounts import services
+from regulars.accounts import attempts, services
 from regulars.accounts.queries import actor_of
 from regulars.console import navigation
-from regulars.console.frame import attempts
 from regulars.console.middleware import problem_response
 from regulars.console.requests import ConsoleRequest, back, page
 from regulars.console.toasts import toast
@@ -53,10 +52,9 @@ def log_in(request: HttpRequest) -> HttpResponse:
 
 def _known(request: HttpRequest, email: str) -> Any:
     address = request.META.get("REMOTE_ADDR", "")
-    attempts.allow(email=email, address=address)
+    attempts.begin(email=email, address=address)
     staff = authenticate(request, username=email, password=request.POST.get("password", ""))
     if staff is None:
-        attempts.failed(email=email, address=address)
         raise Invalid(
             "login",
             Text("E-mail and password don't belong together. Try again.", "邮箱与密码不匹配，请重试。"),

@@ -29,7 +29,8 @@ STATES: dict[str, tuple[Text, str]] = {
 
 @page(capability="webhooks.edit")
 def endpoints(request: ConsoleRequest) -> HttpResponse:
-    return render(request, "console/webhooks/list.html", {"endpoints": queries.endpoints()})
+    context = {"endpoints": queries.endpoints(), "removed": queries.endpoints(removed=True, limit=50)}
+    return render(request, "console/webhooks/list.html", context)
 
 
 def _events_given(request: ConsoleRequest) -> list[str]:
@@ -85,6 +86,8 @@ def new(request: ConsoleRequest) -> HttpResponse:
 @page(capability="webhooks.edit")
 def edit(request: ConsoleRequest, id: int) -> HttpResponse:
     known = queries.endpoint(id)
+    if known.removed_at is not None:
+        return redirect("webhooks:page", id)
     if request.method != "POST":
         return _form(request, known)
     url = request.POST.get("url", "").strip()
