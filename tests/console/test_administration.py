@@ -69,6 +69,10 @@ def test_settings_are_kept_as_typed_and_money_in_minor_units(admin: Client) -> N
     assert (business.name, business.zone, business.currency) == ("Tea & Co", "Europe/Berlin", "EUR")
     assert (cutoffs.rfm, cutoffs.rfm_net[0], cutoffs.churn_silent_days) == ("fixed", 9950, 60)
     assert cutoffs.names == (("loyal", "Loyal", "老朋友"),)
+    assert "currency_corrections" not in business.more  # past amounts keep theirs
+    assert admin.post("/settings", _settings(currency="USD", currency_was_wrong="1")).status_code == 302
+    (correction,) = queries.business().more["currency_corrections"]
+    assert (correction["from"], correction["to"]) == ("EUR", "USD")
 
 
 @pytest.mark.parametrize(

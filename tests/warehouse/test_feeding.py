@@ -14,6 +14,7 @@ import pytest
 
 from regulars.accounts.actors import SYSTEM
 from regulars.accounts.services import change_settings
+from regulars.eventlog import queries as log
 from regulars.kernel import clock
 from regulars.kernel.errors import Conflict
 from regulars.warehouse import engine, feed
@@ -141,7 +142,7 @@ def test_money_in_another_currency_is_kept_apart(happened: Happened) -> None:
     happened("Order Completed", 1, "2026-01-01 00:00", currency="USD", total=15)
     happened("Order Completed", 1, "2026-01-01 00:00", total=15)
     feed.catch_up()
-    assert lines("currency, amount, home") == [("JPY", 1500, False), ("USD", 1500, False), ("", 1500, True)]
+    assert lines("currency, amount, home") == [("JPY", 1500, False), ("USD", 1500, False), ("cny", 1500, True)]
 
 
 def test_another_zone_and_currency_tell_everything_anew(happened: Happened, people: Any) -> None:
@@ -280,12 +281,62 @@ def test_an_error_while_writing_leaves_nothing_behind(warehouse: Path) -> None:
     assert engine.meta("a") == 2026
 
 
-def test_another_currency_with_other_minor_units_keeps_what_was_paid(happened: Happened, people: Any) -> None:
+def _fed_anew() -> list[tuple[Any, ...]]:
+    """Lines as the whole log tells them now."""
+    with engine.writing() as pen:
+        for table in ("events", "lines", "records"):
+            pen.execute(f"DELETE FROM {table}")
+        pen.execute("DELETE FROM meta")
+    feed.catch_up()
+    return lines("currency, amount, home")
+
+
+def test_amounts_without_a_currency_keep_the_one_that_was_set_when_they_came(happened: Happened) -> None:
+    happened("Order Completed", 1, "2026-01-01 00:00", order_id="A", total=15.25)
+    happened("Order Completed", 1, "2026-01-02 00:00", total=20, currency="CNY")
+    feed.catch_up()
+    happened("Order Completed", 1, "2026-01-02 00:00", products=[{"price": 0.5, "quantity": 3}])  # fed later
+    change_settings(by=SYSTEM, currency="JPY")
+    happened("Order Completed", 1, "2026-01-03 00:00", total=400)
+    happened("Order Refunded", 1, "2026-01-04 00:00", order_id="A")  # says no amount: the order's, in its currency
+    feed.catch_up()
+    expected = [
+        ("cny", 1525, False), ("CNY", 2000, False), ("cny", 150, False), ("jpy", 400, True), ("cny", -1525, False),
+    ]  # fmt: skip
+    assert lines("currency, amount, home") == expected == _fed_anew()
+    change_settings(by=SYSTEM, currency="CNY")
+    expected = [(currency, amount, not home) for currency, amount, home in expected]
+    happened("Page Viewed", 1, "2026-01-05 00:00")
+    feed.catch_up()
+    assert lines("currency, amount, home") == expected == _fed_anew()
+    assert all("amounts_in" not in row.properties for row in log.after(0, 100))
+
+
+def test_a_wrong_currency_is_corrected_for_what_came_without_one(happened: Happened) -> None:
     happened("Order Completed", 1, "2026-01-01 00:00", total=1500)
     happened("Order Completed", 1, "2026-01-02 00:00", total=20, currency="CNY")
     feed.catch_up()
-    for currency, expected in (("JPY", [(1500, True), (2000, False)]), ("CNY", [(150000, True), (2000, True)])):
-        change_settings(by=SYSTEM, currency=currency)
-        happened("Page Viewed", 1, "2026-01-03 00:00")
-        feed.catch_up()
-        assert lines("amount, home") == expected
+    happened("Order Completed", 1, "2026-01-02 00:00", total=7)  # fed after the correction
+    with clock.frozen(datetime(2026, 1, 2, 12, tzinfo=UTC)):
+        change_settings(by=SYSTEM, currency="JPY", currency_was_wrong=True)
+    happened("Page Viewed", 1, "2026-01-03 00:00")
+    feed.catch_up()
+    expected = [("jpy", 1500, True), ("CNY", 2000, False), ("jpy", 7, True)]
+    assert lines("currency, amount, home") == expected == _fed_anew()
+    change_settings(by=SYSTEM, currency="CNY")  # from now on: no correction
+    happened("Order Completed", 1, "2026-01-04 00:00", total=3)
+    feed.catch_up()
+    expected = [("jpy", 1500, False), ("CNY", 2000, True), ("jpy", 7, False), ("cny", 300, True)]
+    assert lines("currency, amount, home") == expected == _fed_anew()
+
+
+def test_a_warehouse_from_before_currencies_were_noted_keeps_what_it_counted(happened: Happened) -> None:
+    happened("Order Completed", 1, "2026-01-01 00:00", total=15)
+    feed.catch_up()
+    with engine.writing() as pen:
+        pen.execute("UPDATE lines SET currency = ''")
+        engine.keep(pen, {"told": {"zone": "Asia/Shanghai", "currency": "CNY"}})
+    change_settings(by=SYSTEM, currency="JPY")
+    happened("Order Completed", 1, "2026-01-03 00:00", total=400)
+    feed.catch_up()
+    assert lines("currency, amount, home") == [("cny", 1500, False), ("jpy", 400, True)]

@@ -151,9 +151,13 @@ def revoke_api_key(*, id: int, by: Actor) -> None:
 @transaction.atomic
 def change_settings(
     *, by: Actor, name: str | None = None, zone: str | None = None, currency: str | None = None,
-    region: str | None = None, more: dict[str, Any] | None = None,
+    region: str | None = None, more: dict[str, Any] | None = None, currency_was_wrong: bool = False,
 ) -> None:  # fmt: skip
-    """Change what is given. `more` is laid over what is there, key by key; its values are checked by the caller."""
+    """Change what is given. `more` is laid over what is there, key by key; its values are checked by the caller.
+
+    Amounts that came without a currency keep the one that was set when they came; `currency_was_wrong`: the old
+    setting was a mistake, and they were in the new one all along.
+    """
     by.require("settings.edit")
     row, _ = Settings.objects.select_for_update().get_or_create(id=1, defaults={"name": "Regulars"})
     if name is not None:
@@ -165,6 +169,9 @@ def change_settings(
     if currency is not None:
         if currency.upper() not in Locale("en").currencies:
             raise Invalid("currency", Text("There is no such currency.", "没有这种货币。"), field="currency")
+        if currency_was_wrong and currency.upper() != row.currency:
+            correction = {"from": row.currency, "to": currency.upper(), "at": clock.micros()}
+            row.more["currency_corrections"] = [*row.more.get("currency_corrections", []), correction]
         row.currency = currency.upper()
     if region is not None:
         if region.upper() not in Locale("en").territories or len(region) != 2:
@@ -174,7 +181,8 @@ def change_settings(
     row.version += 1
     row.save()
     changed = {"name": name, "zone": zone, "currency": currency, "region": region, "more": more}
-    details = {key: value for key, value in changed.items() if value is not None}
+    details: dict[str, Any] = {key: value for key, value in changed.items() if value is not None}
+    details |= {"currency_was_wrong": True} if currency_was_wrong else {}
     audit(by=by, action="Settings Changed", object_kind="settings", object_id=1, details=details)
 
 

@@ -5,6 +5,7 @@ Quarantine and dispatch have modules of their own.
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from django.db import connection, transaction
 
 from regulars import catalog
 from regulars.accounts.actors import Actor
+from regulars.accounts.queries import business
 from regulars.accounts.services import audit
 from regulars.eventlog import queries, wake
 from regulars.eventlog.models import Cursor, Event, Numbering, ParkedEvent
@@ -85,6 +87,33 @@ def _moment(at: datetime) -> str:
     return str(at.astimezone(UTC).replace(tzinfo=None))
 
 
+@lru_cache(maxsize=10_000)
+def _amounts(name: str) -> tuple[str, ...]:
+    """The properties of an event of this name that may hold money."""
+    found = catalog.columns(name).get("amount", ())
+    return (*found, "products") if found else ()
+
+
+def _stamped(events: Sequence[NewEvent]) -> Sequence[NewEvent]:
+    """An amount that comes without a currency is in the business's; which that is now is noted in the context as
+    "amounts_in", so that the amount keeps it when the setting changes. Properties stay as they came.
+    """
+    bare = [
+        place
+        for place, event in enumerate(events)
+        if (names := _amounts(event.name))
+        and not event.properties.get("currency")
+        and any(event.properties.get(name) not in (None, "") for name in names)
+    ]
+    if not bare:
+        return events
+    stamp = {"amounts_in": business().currency}
+    stamped = list(events)
+    for place in bare:
+        stamped[place] = msgspec.structs.replace(events[place], context=events[place].context | stamp)
+    return stamped
+
+
 @transaction.atomic
 def append(events: Sequence[NewEvent]) -> list[bool]:
     """Add events to the log, in order, in the caller's transaction or one of its own.
@@ -93,7 +122,7 @@ def append(events: Sequence[NewEvent]) -> list[bool]:
     A handful of statements whatever the size of the batch.
     """
     fresh: dict[str, NewEvent] = {}
-    for event in events:
+    for event in _stamped(events):
         fresh.setdefault(_plain(event.message_id), event)
     if not fresh:
         return []
@@ -165,7 +194,8 @@ def _append_postgres(fresh: dict[str, NewEvent]) -> set[str]:
 @transaction.atomic
 def rewrite(*, record_ids: Collection[int], properties: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
     """Take out of past events of these records what must not be kept of an erased person: `properties` gives what stays
-    of an event's properties, the context goes. The only change an event ever sees; how many changed.
+    of an event's properties; the context goes but for the currency of amounts. The only change an event ever sees; how
+    many changed.
     """
     changed = 0
     events = Event.objects.filter(record_id__in=record_ids).order_by("id")
@@ -175,8 +205,9 @@ def rewrite(*, record_ids: Collection[int], properties: Callable[[dict[str, Any]
         altered = []
         for row in rows:
             kept = properties(row.properties)
-            if kept != row.properties or row.context:
-                row.properties, row.context = kept, {}
+            bare = {name: value for name, value in row.context.items() if name == "amounts_in"}
+            if kept != row.properties or row.context != bare:
+                row.properties, row.context = kept, bare
                 altered.append(row)
         Event.objects.bulk_update(altered, ["properties", "context"], batch_size=200)
         changed += len(altered)

@@ -139,7 +139,8 @@ def _offset(slot: int, zone: ZoneInfo) -> int:
 def _zoned(pen: duckdb.DuckDBPyConnection, own: Business) -> None:
     """Days and what counts as the own currency follow the settings; when those changed, everything is told anew."""
     told = engine.meta("told", pen=pen)
-    wanted = {"zone": own.zone, "currency": own.currency}
+    corrections = own.more.get("currency_corrections", [])
+    wanted = {"zone": own.zone, "currency": own.currency, "corrections": len(corrections)}
     if told == wanted:
         return
     if told is not None:
@@ -159,16 +160,38 @@ def _zoned(pen: duckdb.DuckDBPyConnection, own: Business) -> None:
             day = pen.execute("SELECT max(day) FROM lines WHERE paid").fetchone()
             if day and day[0] is not None:
                 engine.keep(pen, {"last_order_day": day[0]})
-        digits = money.exponent(own.currency) - money.exponent(told["currency"])
-        if digits > 0:  # amounts that came without a currency are the business's own: the same yuan, other minor units
-            pen.execute("UPDATE lines SET amount = amount * ? WHERE currency = ''", [10**digits])
-        elif digits < 0:
-            pen.execute(
-                "UPDATE lines SET amount = round_even(amount / ?, 0)::BIGINT WHERE currency = ''", [10.0**-digits]
-            )
-        pen.execute("UPDATE lines SET home = (currency = '' OR currency = ?)", [own.currency])
+        if "corrections" not in told:  # older warehouses wrote nothing where nothing was told
+            pen.execute("UPDATE lines SET currency = lower(?) WHERE currency = ''", [told["currency"]])
+        for one in corrections[told.get("corrections", 0) :]:
+            _correct(pen, one["from"], one["to"])
+        pen.execute("UPDATE lines SET home = (upper(currency) = ?)", [own.currency])
         engine.keep(pen, {"stale": True})
     engine.keep(pen, {"told": wanted})
+
+
+def _correct(pen: duckdb.DuckDBPyConnection, before: str, after: str) -> None:
+    """What came without a currency while the setting was wrong: the same numbers, in the currency that was meant."""
+    digits = money.exponent(after) - money.exponent(before)
+    # A currency with fewer minor units had no use for those that are rounded away.
+    scaled = f"amount * {10**digits}" if digits >= 0 else f"round_even(amount / {10.0**-digits}, 0)::BIGINT"
+    pen.execute(
+        f"UPDATE lines SET amount = {scaled}, currency = lower(?) WHERE currency = lower(?)",  # noqa: S608
+        [after, before],
+    )
+
+
+def _untold(row: EventRow, own: Business) -> str:
+    """The currency of amounts that came without one, in small letters: what was the business's when the event came
+    (the log says it), or is now for events older than that; unless the setting was wrong then and was corrected.
+    """
+    stamp: str = row.context.get("amounts_in") or own.currency if isinstance(row.context, dict) else own.currency
+    corrections = own.more.get("currency_corrections", [])
+    if corrections:
+        received = clock.micros(row.received_at)
+        for one in corrections:
+            if one["from"] == stamp and received < one["at"]:
+                stamp = one["to"]
+    return stamp.lower()
 
 
 def _newest(pen: duckdb.DuckDBPyConnection, events: pa.Table, lines: pa.Table) -> None:
@@ -206,13 +229,13 @@ def _append(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], own: Business)
         if channel is None and row.source.startswith("track"):
             channel = "online"
         record_id, currency = row.record_id, _text(properties.get("currency")) or ""
-        currency = currency.upper()[:3]
-        amount = _minor(_first(properties, own_columns[5]), currency or own.currency)
+        currency = currency.upper()[:3] or orders.currency(row, properties, order_id) or _untold(row, own)
+        amount = _minor(_first(properties, own_columns[5]), currency.upper())
         if row.name in _ORDERS:
             made, amount, record_id, store, channel = orders.lines(
-                row, properties, amount, record_id, store, channel, order_id, currency or own.currency
+                row, properties, amount, record_id, store, channel, order_id, currency
             )
-            home = currency in ("", own.currency)
+            home = currency.upper() == own.currency
             lines += [
                 (row.position, number, record_id, micros, day, month, order_id, store, channel, *what, home, currency)
                 for number, *what in made
@@ -316,7 +339,7 @@ class _Orders:
 
     def __init__(self, pen: duckdb.DuckDBPyConnection, rows: list[EventRow]) -> None:
         self._sold = self._completed(pen, rows)
-        self._known: dict[str, list[Any]] = {}  # order → rest, record, store, channel
+        self._known: dict[str, list[Any]] = {}  # order → rest, record, store, channel, currency
         wanted = set()
         for row in rows:
             if row.name != "Order Completed" and row.name in _ORDERS:
@@ -327,10 +350,11 @@ class _Orders:
             pen.register("wanted", pa.table({"order_id": pa.array(sorted(wanted), pa.string())}))
             found = pen.execute(
                 """SELECT order_id, sum(amount)::BIGINT, arg_min(record_id, position), arg_min(store, position),
-                   arg_min(channel, position) FROM lines SEMI JOIN wanted USING (order_id) GROUP BY order_id"""
+                   arg_min(channel, position), arg_min(currency, position)
+                   FROM lines SEMI JOIN wanted USING (order_id) GROUP BY order_id"""
             ).fetchall()
             pen.unregister("wanted")
-            self._known = {order: [None, None, None, None] for order in wanted}
+            self._known = {order: [None, None, None, None, None] for order in wanted}
             self._known |= {order: list(rest) for order, *rest in found}
 
     @staticmethod
@@ -366,6 +390,12 @@ class _Orders:
             _decimal(properties.get(name)) is None for name in ("total", "revenue", "value")
         )
 
+    def currency(self, row: EventRow, properties: dict[str, Any], order_id: str | None) -> str | None:
+        """Of a refund that doesn't say how much: the order's."""
+        known = self._known.get(order_id) if order_id is not None and row.name in _ORDERS else None
+        refund = known is not None and row.name != "Order Completed" and self._silent(properties)
+        return str(known[4]) if refund and known and known[4] else None
+
     def lines(
         self, row: EventRow, properties: dict[str, Any], amount: int | None, record_id: int | None,
         store: str | None, channel: str | None, order_id: str | None, currency: str,
@@ -373,12 +403,12 @@ class _Orders:
         """(line, product, category, name, quantity, amount, paid, kind) of each; the amount that the event tells; whose
         and where the order is.
         """
-        digits = money.exponent(currency)
+        digits = money.exponent(currency.upper())
         refund = row.name != "Order Completed"
         known = self._known.get(order_id) if order_id is not None else None
         told = amount
         if refund and known is not None and (row.record_id is None or self._silent(properties)):
-            rest, owner, place, way = known
+            rest, owner, place, way, _ = known
             if self._silent(properties):
                 amount = rest if rest is not None and rest > 0 else None
             record_id = owner if record_id is None else record_id
@@ -406,7 +436,7 @@ class _Orders:
             if made:
                 known[1:] = [
                     old if old is not None else new
-                    for old, new in zip(known[1:], (record_id, store, channel), strict=True)
+                    for old, new in zip(known[1:], (record_id, store, channel, currency), strict=True)
                 ]
         return made, told, record_id, store, channel
 

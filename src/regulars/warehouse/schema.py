@@ -1,7 +1,8 @@
 """The tables of the warehouse and how an older file becomes one of this version. What is in them: docs/warehouse.md.
 
 Times are epoch microseconds, days are days since 1970-01-01 in the business's zone, months are year * 12 + month - 1,
-money is minor units of the business's currency, quantities are thousandths.
+money is minor units of the business's currency (of a line: of its own, in small letters where none was told),
+quantities are thousandths.
 """
 
 SCORES = """

@@ -45,7 +45,7 @@ def _line(row: EventRow, by: str) -> Line:
     properties = row.properties
     icon = ICONS.get(entry.group if entry else "other", "point")
     back = "−" if row.name in ("Order Refunded", "Order Cancelled") else ""
-    amount = _amount(properties)
+    amount = _amount(properties, row.context)
     title, text = catalog.title(row.name), _text(row.name, properties)
     return Line(row, icon, title, text, back + amount if amount else "", _mood(row), by)
 
@@ -60,10 +60,11 @@ def _mood(row: EventRow) -> str:
     return ""
 
 
-def _amount(properties: dict[str, Any]) -> str:
+def _amount(properties: dict[str, Any], context: dict[str, Any]) -> str:
     """What the event says it was worth; where it says no total, the sum of its products."""
     try:
-        currency = str(properties.get("currency") or formatting.business().currency).upper()
+        told = properties.get("currency") or context.get("amounts_in") or formatting.business().currency
+        currency = str(told).upper()
         for name in ("total", "revenue", "value"):
             if properties.get(name) not in (None, ""):
                 return money.formatted(money.to_minor(str(properties[name]), currency), currency)

@@ -44,6 +44,7 @@ def settings(request: ConsoleRequest) -> HttpResponse:
                 name=request.POST.get("name", ""),
                 zone=request.POST.get("zone", ""),
                 currency=request.POST.get("currency", ""),
+                currency_was_wrong=request.POST.get("currency_was_wrong") == "1",
                 region=request.POST.get("region", ""),
                 more={
                     "cutoffs": cutoffs.to_json(),

@@ -63,7 +63,7 @@ def orders(snapshot: Snapshot, customer_id: int, *, after: str | None = None, li
     lines: dict[str, list[Line]] = {row[0]: [] for row in rows[:limit]}
     found = snapshot.read(
         """SELECT coalesce(order_id, '#' || position) AS key, coalesce(product_id, ''), coalesce(name, ''),
-           coalesce(category, ''), coalesce(quantity, 0), amount, kind, day, currency, home FROM lines
+           coalesce(category, ''), coalesce(quantity, 0), amount, kind, day, upper(currency), home FROM lines
            WHERE record_id IN (SELECT record_id FROM records WHERE customer_id = ?)
            AND key IN (SELECT unnest(?::VARCHAR[])) ORDER BY position, line < 0, line""",
         [customer_id, list(lines)],

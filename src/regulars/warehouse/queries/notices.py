@@ -24,7 +24,8 @@ def notices(snapshot: Snapshot) -> Notices:
     def ask() -> Notices:
         last_at = snapshot.value("last_at")
         foreign = snapshot.read(
-            "SELECT currency, count(*), sum(amount)::BIGINT FROM lines WHERE NOT home GROUP BY 1 ORDER BY 2 DESC, 1"
+            """SELECT upper(currency), count(*), sum(amount)::BIGINT FROM lines WHERE NOT home
+               GROUP BY 1 ORDER BY 2 DESC, 1"""
         )
         anonymous = snapshot.read(
             """SELECT count(DISTINCT coalesce(order_id, '#' || position)) FILTER (paid),
