@@ -23,7 +23,7 @@ import psutil
 from bench.figure import Figure, Size
 
 HERE = Path(__file__).parent
-WORKS = ("clv",)
+WORKS = ("live", "pages", "clv")
 """In the order in which they run."""
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
