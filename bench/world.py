@@ -95,7 +95,8 @@ def _grow_operations(file: Path, source: Path, times: int) -> None:
     for table, changed in OPERATIONS.items():
         columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
         indexes = database.execute(
-            "SELECT name, sql FROM main.sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL", [table]
+            "SELECT name, sql FROM main.sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL",
+            [table],
         ).fetchall()
         for name, _ in indexes:
             database.execute(f'DROP INDEX main."{name}"')
