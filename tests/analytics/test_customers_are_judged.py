@@ -63,6 +63,8 @@ def test_figures_of_a_customer(shop: Shop, world: World) -> None:
         "warn_overdue": False,
         "store": "east",
         "channel": "store",
+        "mood": None,
+        "taste": None,
     }
 
 
@@ -167,6 +169,7 @@ def test_thresholds_are_nearest_rank_percentiles_of_buyers(shop: Shop, world: Wo
         recency=(2, 4, 6, 8),
         orders=(1, 1, 2, 2),
         net=(200, 400, 600, 800),
+        basket=(200, 300, 400, 450),
         gap=80,
         gap_percentiles=tuple(zip(PERCENTS, (60, 60, 70, 70, 80, 80, 90, 90, 100, 100), strict=True)),
         buyers=10,

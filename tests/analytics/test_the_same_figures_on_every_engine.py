@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pytest
 
-from regulars.analytics import facts, scores
+from regulars.analytics import facts, scores, traits
 from regulars.analytics.cutoffs import Cutoffs, Thresholds
 from regulars.analytics.engines.duck import Duck
 from regulars.analytics.metrics import METRICS, month_ends
@@ -110,7 +110,7 @@ def test_a_metric_is_the_same_on_both(engines: tuple[Duck, Any, Thresholds], key
 @pytest.mark.parametrize("cutoffs", [Cutoffs(), FIXED], ids=["quintiles", "fixed"])
 def test_scores_and_thresholds_are_the_same_on_both(engines: tuple[Duck, Any, Thresholds], cutoffs: Cutoffs) -> None:
     duck, spark, thresholds = engines
-    assert {row[0] for row in same(duck, spark, scores.thresholds())} == {"recency", "orders", "net", "gap"}
+    assert {row[0] for row in same(duck, spark, scores.thresholds())} == {"recency", "orders", "net", "gap", "basket"}
     rows = same(duck, spark, scores.judged(cutoffs=cutoffs, thresholds=thresholds))
     assert {row[scores.COMPUTED.index("stage")] for row in rows} == {"potential", "new", "active", "dormant", "lost"}
     whole = {"as_of": TODAY, "cutoffs": cutoffs, "thresholds": thresholds}
@@ -121,5 +121,6 @@ def test_folds_of_some_customers_are_the_same_on_both(engines: tuple[Duck, Any, 
     duck, spark, thresholds = engines
     assert same(duck, spark, facts.purchases(only=facts.CONCERNED))
     assert same(duck, spark, facts.seen(as_of=TODAY, only=facts.CONCERNED))
+    assert {row[1] for row in same(duck, spark, traits.mood(as_of=TODAY))} == set(traits.MOODS)
     live = scores.scores(as_of=TODAY, cutoffs=Cutoffs(), thresholds=thresholds, only=facts.CONCERNED)
     assert same(duck, spark, live)

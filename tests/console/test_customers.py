@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from regulars.customers import queries
+from regulars.kernel import clock
 
 NAMES = {"rain": "王小雨", "ming": "李明", "eve": "=Eve"}
 
@@ -296,3 +297,26 @@ def test_search_finds_customers_by_any_identity(shop: dict[str, int], as_role: A
     client = as_role("store")
     for wanted in ("13800000002", "MING@example.com", "李明", f"#{shop['ming']}"):
         assert f'href="/customers/{shop["ming"]}"' in client.get("/search", {"q": wanted}).content.decode(), wanted
+
+
+def test_who_came_once_has_no_rhythm_and_no_chance_of_their_own(judged: dict[str, int], as_role: Any) -> None:
+    once = as_role("agent").get(f"/customers/{judged['eve']}").content.decode()
+    assert "Others come every" in once and "be said yet" in once
+    often = as_role("agent").get(f"/customers/{judged['rain']}").content.decode()
+    assert "Comes every" in often and "be said yet" in often  # three buyers are too few for the model
+
+
+def test_the_list_is_narrowed_by_mood_and_taste(judged: dict[str, int], as_role: Any) -> None:
+    from regulars.eventlog.services import NewEvent, append
+    from regulars.warehouse import refresh
+
+    now = clock.now()
+    append([NewEvent("c1", "Complaint Filed", judged["ming"], now, now, {"category": "price"}, {}, "track:1")])
+    refresh.bring_up()
+    client = as_role("marketer", "zh")
+    found = client.get("/customers?mood=unhappy&mood=nonsense").content.decode()
+    assert "李明" in found and "王小雨" not in found and "情绪 不满" in found
+    assert "李明" not in client.get("/customers?mood=happy").content.decode()
+    dear = client.get("/customers?taste=quality").content.decode()  # ¥80 a time, nothing off, the dearest of all
+    assert "李明" not in dear  # but not above the top fifth's own cut
+    assert "偏好 品质导向" in dear

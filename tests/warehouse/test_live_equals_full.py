@@ -37,7 +37,12 @@ deed = st.one_of(
     st.tuples(st.just("Order Completed"), record, money),
     st.tuples(st.just("Order Completed"), record, money),
     st.tuples(st.sampled_from(["Order Refunded", "Order Cancelled"]), st.none() | record, money),
-    st.tuples(st.sampled_from(["Page Viewed", "Message Sent", "Survey Answered"]), record, st.just({})),
+    st.tuples(st.sampled_from(["Page Viewed", "Message Sent", "Complaint Filed"]), record, st.just({})),
+    st.tuples(
+        st.just("Survey Answered"),
+        record,
+        st.fixed_dictionaries({"kind": st.sampled_from(["nps", "csat"]), "score": st.integers(0, 10)}),
+    ),
     st.tuples(st.just("Customer Identified"), record, st.just({"kinds": ["email"]})),
     st.tuples(
         st.sampled_from(["Customers Merged", "Customers Unmerged"]),

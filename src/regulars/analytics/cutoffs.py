@@ -125,13 +125,14 @@ class Cutoffs:
 class Thresholds:
     """What a full refresh learns of the whole population and a live refresh judges single customers by.
 
-    Four ascending cuts each: the values at 20, 40, 60 and 80 % of the buyers. `gap` is the population's rhythm in
+    Four ascending cuts each: the values at 20, 40, 60 and 80 % of the buyers; `basket`: of their average order. `gap` is the population's rhythm in
     days (the median over customers with two visits or more of their own average), None where nobody came twice.
     """
 
     recency: tuple[int, int, int, int] = (0, 0, 0, 0)
     orders: tuple[int, int, int, int] = (0, 0, 0, 0)
     net: tuple[int, int, int, int] = (0, 0, 0, 0)
+    basket: tuple[int, int, int, int] = (0, 0, 0, 0)
     gap: int | None = None
     gap_percentiles: tuple[tuple[int, int], ...] = ()
     buyers: int = 0
@@ -152,6 +153,7 @@ class Thresholds:
             recency=cuts("recency"),
             orders=cuts("orders"),
             net=cuts("net"),
+            basket=cuts("basket"),
             gap=gaps.get(50),
             gap_percentiles=tuple(gaps.items()),
             buyers=found["orders"][0] if "orders" in found else 0,

@@ -112,6 +112,8 @@ FIGURES: ir.Table = ibis.table(
         "spend_before": "!int64",
         "store": "string",
         "channel": "string",
+        "reduced": "!int64",
+        "mood": "string",
     },
     name="figures",
 )
@@ -149,6 +151,8 @@ SCORES: ir.Table = ibis.table(
         "value_high": "int64",
         "store": "string",
         "channel": "string",
+        "mood": "string",
+        "taste": "string",
     },
     name="scores",
 )

@@ -8,7 +8,7 @@ customer's rows alone, so live equals full by construction.
 import ibis
 import ibis.expr.types as ir
 
-from regulars.analytics import lifecycle, rfm
+from regulars.analytics import lifecycle, rfm, traits
 from regulars.analytics.cutoffs import PERCENTS, Cutoffs, Thresholds
 from regulars.analytics.facts import (
     EVENTS,
@@ -47,7 +47,8 @@ def figures(
     orders: purchases (refunded ones too); visits: days with a purchase; net: after all refunds, also those without an
     order. recency_days and silent_days count from the last purchase and the last sign of life to `as_of`. spend_recent
     and spend_before: net of the last window of churn_window_days and of the one before. store and channel: where most
-    orders were made, of equals the latest. `only` (a table of customer_id) restricts everything to those customers.
+    orders were made, of equals the latest. reduced: purchases paid with less than their lines add up to, before refunds.
+    mood: see traits. `only` (a table of customer_id) restricts everything to those customers.
     """
     bought = between(purchases, None, as_of)
     if only is not None:
@@ -57,6 +58,7 @@ def figures(
     before = (bought.day > as_of - 2 * cutoffs.churn_window_days) & ~recent
     daily = bought.group_by("customer_id", "day").aggregate(
         orders=count_of(sale),
+        reduced=count_of(sale & (bought.net + bought.refunded < bought.gross)),
         gross=bought.gross.sum(),
         net=bought.net.sum(),
         recent=sum_of(recent, bought.net),
@@ -65,6 +67,7 @@ def figures(
     visit = daily.orders > 0
     spent = daily.group_by("customer_id").aggregate(
         orders=daily.orders.sum(),
+        reduced=daily.reduced.sum(),
         visits=count_of(visit),
         gross=daily.gross.sum(),
         net=daily.net.sum(),
@@ -82,6 +85,8 @@ def figures(
         .left_join(usual(bought, "store"), "customer_id")
         .drop("customer_id_right")
         .left_join(usual(bought, "channel"), "customer_id")
+        .drop("customer_id_right")
+        .left_join(traits.mood(events, records, as_of=as_of, only=only), "customer_id")
         .drop("customer_id_right")
     )
     last_seen = ibis.coalesce(rows.last_seen_day, rows.last_day)
@@ -103,6 +108,8 @@ def figures(
         spend_before=ibis.coalesce(rows.spend_before, 0),
         store=rows.store,
         channel=rows.channel,
+        reduced=ibis.coalesce(rows.reduced, 0),
+        mood=rows.mood,
     )
 
 
@@ -118,22 +125,30 @@ def usual(bought: ir.Table, column: str) -> ir.Table:
 def thresholds(table: ir.Table = FIGURES) -> ir.Table:
     """The population's part: rows (dimension, people, p10 … p95) for recency, orders, net and gap.
 
-    The people are buyers who aren't erased; for gap, those with two visits or more. pN is the least value such that at
+    The people are buyers who aren't erased; for gap, those with two visits or more. basket is the average order before
+    refunds, rounded down. pN is the least value such that at
     least N % of them have it or less (the nearest-rank percentile, always a value that occurs). `Thresholds.from_rows`
     reads it.
     """
     people = table.filter(table.orders > 0, ~table.erased)
-    columns = {"recency": "recency_days", "orders": "orders", "net": "net", "gap": "own_gap"}
+    values = {
+        "recency": people.recency_days,
+        "orders": people.orders,
+        "net": people.net,
+        "gap": people.own_gap,
+        # Spark may divide before it filters.
+        "basket": people.gross // ibis.ifelse(people.orders > 0, people.orders, ibis.null("int64")),
+    }
     parts = []
-    for dimension, column in columns.items():
-        rows = people.filter(people[column].notnull())
-        rows = rows.select(dimension=ibis.literal(dimension), value=rows[column].cast("int64"))
+    for dimension, value in values.items():
+        rows = people.select(dimension=ibis.literal(dimension), value=value.cast("int64"))
+        rows = rows.filter(rows.value.notnull())
         parts.append(rows.group_by("dimension", "value").aggregate(n=rows.count()))
-    values = ibis.union(*parts, distinct=False)
+    counted = ibis.union(*parts, distinct=False)
     up_to = ibis.window(group_by="dimension", order_by="value", preceding=(None, 0))
-    ranked = values.mutate(
-        up_to=values.n.sum().over(up_to),
-        people=values.n.sum().over(ibis.window(group_by="dimension")),
+    ranked = counted.mutate(
+        up_to=counted.n.sum().over(up_to),
+        people=counted.n.sum().over(ibis.window(group_by="dimension")),
     )
     return ranked.group_by("dimension").aggregate(
         people=ranked.people.max(),
@@ -142,7 +157,7 @@ def thresholds(table: ir.Table = FIGURES) -> ir.Table:
 
 
 def judged(table: ir.Table = FIGURES, *, cutoffs: Cutoffs, thresholds: Thresholds) -> ir.Table:
-    """Figures to scores: RFM, stage and warnings of each customer (columns: COMPUTED, in their order).
+    """Figures to scores: RFM, stage, taste and warnings of each customer (columns: COMPUTED, in their order).
 
     r, f, m and rfm_group are NULL for who never bought, and so is gap_days. A customer is warned
     - when silent for more than churn_silent_days and spend fell by at least churn_spend_percent
@@ -169,6 +184,7 @@ def judged(table: ir.Table = FIGURES, *, cutoffs: Cutoffs, thresholds: Threshold
         stage=lifecycle.stage(rows.visits, rows.recency_days, rows.gap_days, cutoffs),
         warn_silent=ibis.coalesce(buyer & (rows.silent_days > cutoffs.churn_silent_days), False),
         warn_spend=(rows.spend_before > 0) & fell,
+        taste=traits.taste(rows.orders, rows.reduced, rows.gross, thresholds),
         warn_overdue=ibis.coalesce((rows.visits >= cutoffs.own_rhythm_visits) & overdue & ~lost, False),
     )
     rows = rows.mutate(warned=(rows.warn_silent & rows.warn_spend) | rows.warn_overdue)

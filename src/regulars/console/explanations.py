@@ -4,7 +4,7 @@
 
 from dataclasses import dataclass
 
-from regulars.analytics import lifecycle, metrics, rfm
+from regulars.analytics import lifecycle, metrics, rfm, traits
 from regulars.analytics.cutoffs import Cutoffs
 from regulars.console import formatting
 from regulars.kernel.languages import Text
@@ -33,13 +33,22 @@ _OF_A_CUSTOMER: dict[str, About] = {
             "的订单算一次到访。",
         ),
     ),
+    "usual_gap": About(
+        Text("Usual rhythm of all", "全体客户的常见节奏"),
+        Text(
+            "This customer came too few times to have a rhythm of their own. Until then they are judged by the median "
+            "over all customers who came at least twice. The settings say how many visits it takes.",
+            "这位客户到访次数太少，还看不出自己的节奏，暂按全体回头客购买间隔的中位数判断。所需到访次数可在设置中修改。",
+        ),
+    ),
     "p_alive": About(
         Text("Probability of coming back", "仍会光顾的概率"),
         Text(
             "How likely it is that this customer hasn't left for good, given how often and how recently they bought. "
-            "BG/NBD model (Fader, Hardie and Lee, 2005), fitted to all customers of this business.",
-            "根据购买频次与最近一次购买的时间，估计这位客户尚未永久离开的概率。采用 BG/NBD 模型（Fa"
-            "der、Hardie 与 Lee，2005），以本企业全部客户拟合。",
+            "BG/NBD model (Fader, Hardie and Lee, 2005), fitted to all customers of this business. After a single "
+            "visit it can't be said.",
+            "根据购买频次与最近一次购买的时间，估计这位客户尚未永久离开的概率。采用 BG/NBD 模型（Fader、Hardie 与 Lee，"
+            "2005），以本企业全部客户拟合。只到访过一次的客户无法估计。",
         ),
     ),
     "expected_value": About(
@@ -71,13 +80,9 @@ _OF_A_CUSTOMER: dict[str, About] = {
     ),
     "mood": About(
         Text("Mood", "情绪"),
-        Text(
-            "The last answers this customer gave: would they recommend us (NPS, 0 to 10) and how satisfied were they "
-            "(CSAT, 1 to 5); and complaints in the last year.",
-            "客户最近一次的回答：是否愿意推荐（NPS，0 到 10）、满意程度（CSAT，1 到 5），以及"
-            "近一年的投诉次数。",
-        ),
+        traits.MOOD_MEANING,
     ),
+    "taste": About(Text("Taste", "偏好"), traits.TASTE_MEANING),
     "new_buyers": About(
         Text("New buyers", "新购客户"),
         Text(
@@ -108,6 +113,14 @@ def cutoffs() -> Cutoffs:
 
 def stage_text(key: str) -> Text:
     return lifecycle.STAGES.get(key) or Text(key, key)
+
+
+def mood_text(key: str) -> Text:
+    return traits.MOODS.get(key) or Text(key, key)
+
+
+def taste_text(key: str) -> Text:
+    return traits.TASTES.get(key) or Text(key, key)
 
 
 def group_text(key: str) -> Text:

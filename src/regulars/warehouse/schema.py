@@ -37,4 +37,9 @@ STEPS: tuple[str, ...] = (
     CREATE TABLE scores({SCORES});
     CREATE TABLE meta(key VARCHAR, value VARCHAR);
     """,
+    """
+    ALTER TABLE scores ADD COLUMN mood VARCHAR;
+    ALTER TABLE scores ADD COLUMN taste VARCHAR;
+    UPDATE meta SET value = 'true' WHERE key = 'stale';
+    """,
 )

@@ -84,7 +84,7 @@ def fit(pen: duckdb.DuckDBPyConnection, *, as_of: int, figures: str = "figures")
 
 def predicted(pen: duckdb.DuckDBPyConnection, model: Model, *, as_of: int, figures: str = "figures") -> pa.Table:
     """(customer_id, p_alive, expected_orders, expected_value, value_low, value_high) of the buyers in the table: the
-    coming 365 days, money in minor units, an interval that holds 80 %."""
+    coming 365 days, money in minor units, an interval that holds 80 %. No p_alive after a single visit."""
     if model.purchases is None:
         return _SCHEMA.empty_table()
     rows = pen.execute(_HISTORIES.format(as_of=as_of, figures=figures)).fetchnumpy()
@@ -107,6 +107,8 @@ def predicted(pen: duckdb.DuckDBPyConnection, model: Model, *, as_of: int, figur
         p_alive, orders = found.p_alive, found.purchases
         money = [_given(np.rint(np.minimum(v, 1e15))) for v in (found.value, found.value_low, found.value_high)]
         money = [column.cast(pa.int64()) for column in money]
+    # After a single visit the model calls everybody alive: for a second one nobody has had the time to stay away.
+    p_alive = np.where(x > 0, p_alive, np.nan)
     # Six digits are more than is known, and end the noise of the last bits between one machine's code path and another.
     return pa.table([pa.array(ids), _given(np.round(p_alive, 6)), _given(np.round(orders, 6)), *money], schema=_SCHEMA)
 

@@ -6,14 +6,14 @@ from typing import Any
 
 from django.http import QueryDict
 
-from regulars.analytics import lifecycle, rfm
+from regulars.analytics import lifecycle, rfm, traits
 from regulars.console import explanations, formatting
 from regulars.customers import queries
 from regulars.kernel import money
 from regulars.kernel.languages import Text
 from regulars.warehouse.queries.customers import Filters
 
-LISTS = ("stage", "group", "store", "channel")
+LISTS = ("stage", "group", "mood", "taste", "store", "channel")
 RANGES: dict[str, tuple[str, Text, str]] = {
     "net": ("net", Text("Net spend", "净消费"), "money"),
     "orders": ("orders", Text("Orders", "订单数"), "number"),
@@ -24,6 +24,8 @@ SORTS = ("net", "orders", "last_day", "first_day", "p_alive", "expected_value", 
 NAMES: dict[str, Text] = {
     "stage": Text("Stage", "阶段"),
     "group": Text("RFM group", "RFM 分组"),
+    "mood": Text("Mood", "情绪"),
+    "taste": Text("Taste", "偏好"),
     "store": Text("Store", "门店"),
     "channel": Text("Channel", "渠道"),
     "tag": Text("Tag", "标签"),
@@ -87,7 +89,7 @@ class Asked:
         }
         return Filters(
             stages=self.lists["stage"], groups=self.lists["group"], stores=self.lists["store"],
-            channels=self.lists["channel"], warned=True if self.risk else None, known=None if self.q or self.anonymous
+            channels=self.lists["channel"], moods=self.lists["mood"], tastes=self.lists["taste"], warned=True if self.risk else None, known=None if self.q or self.anonymous
             else True, ranges=ranges, ids=tuple(card.id for card in queries.find(self.q, limit=MOST_FOUND))
             if self.q else None, r=self.scores.get("r"), f=self.scores.get("f"), m=self.scores.get("m"),
         )  # fmt: skip
@@ -97,7 +99,12 @@ def asked(given: QueryDict) -> Asked:
     """What makes no sense in an address is left out."""
     sort = given.get("sort", "-net")
     name = sort.removeprefix("-")
-    known = {"stage": set(lifecycle.STAGES), "group": set(rfm.GROUPS)}
+    known = {
+        "stage": set(lifecycle.STAGES),
+        "group": set(rfm.GROUPS),
+        "mood": set(traits.MOODS),
+        "taste": set(traits.TASTES),
+    }
     return Asked(
         q=given.get("q", "").strip()[:200],
         tag=given.get("tag", "").strip()[:50],
@@ -136,7 +143,11 @@ def _figure(text: str, unit: str) -> int | None:
 def _said(name: str, value: str) -> str:
     if name == "stage":
         return str(explanations.stage_text(value))
-    return str(explanations.group_text(value)) if name == "group" else value
+    if name == "group":
+        return str(explanations.group_text(value))
+    if name == "mood":
+        return str(explanations.mood_text(value))
+    return str(explanations.taste_text(value)) if name == "taste" else value
 
 
 def _without(given: QueryDict) -> QueryDict:

@@ -5,7 +5,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from regulars.analytics import lifecycle, rfm
+from regulars.analytics import lifecycle, rfm, traits
 from regulars.console import explanations
 from regulars.console.customers import filters, saved
 from regulars.console.requests import ConsoleRequest, back, numbers, page
@@ -47,6 +47,8 @@ def customers(request: ConsoleRequest) -> HttpResponse:
         "columns": filters.columns(request.GET),
         "stages": lifecycle.STAGES.items(),
         "groups": [(key, explanations.group_text(key)) for key in rfm.GROUPS],
+        "moods": traits.MOODS.items(),
+        "tastes": traits.TASTES.items(),
         "ranges": [
             (f"{key}_min", f"{key}_max", text, *asked.ranges.get(key, ("", "")))
             for key, (_, text, _) in filters.RANGES.items()

@@ -45,6 +45,8 @@ def shown(request: ConsoleRequest, id: int, problem: Problem | None = None, form
         "scores": scores,
         "reasons": reasons(scores) if scores and scores.warned else [],
         "mood": warehouse.customer.mood(snapshot, id),
+        "own_rhythm": bool(scores and scores.orders)
+        and warehouse.customer.visits(snapshot, id) >= explanations.cutoffs().own_rhythm_visits,
         "meaning": rfm.MEANING.get(scores.rfm_group or "") if scores else None,
         "spend": _spend(snapshot, id) if scores and scores.orders else None,
         "identities": [(row, KINDS[row.kind]) for row in queries.identities(id)],

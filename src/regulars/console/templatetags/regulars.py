@@ -172,6 +172,25 @@ def group(key: str | None) -> dict[str, Any]:
     return {"key": key, "text": explanations.group_text(key) if key else ""}
 
 
+_FACES = {"happy": "mood-smile", "neutral": "mood-neutral", "unhappy": "mood-sad"}
+
+
+@register.simple_tag
+def mood(key: str | None) -> SafeString:
+    """A face in the colour of its meaning, and its word."""
+    if key not in _FACES:
+        return mark_safe("")
+    return format_html(
+        '<span class="mood mood-{}" title="{}">{}<span>{}</span></span>', key, explanations.mood_text(key),
+        icon(_FACES[key]), explanations.mood_text(key),
+    )  # fmt: skip
+
+
+@register.simple_tag
+def taste(key: str | None) -> Text | str:
+    return explanations.taste_text(key) if key else ""
+
+
 @register.simple_tag
 def fault(problem: Problem | None, field: str) -> SafeString:
     """What is wrong with this field, under it (id "fault-<field>")."""

@@ -49,6 +49,12 @@ def scores(snapshot: Snapshot, customer_id: int) -> Scores | None:
     return scores_of(snapshot, [customer_id]).get(customer_id)
 
 
+def visits(snapshot: Snapshot, customer_id: int) -> int:
+    """Days with a purchase."""
+    sql = "SELECT count(DISTINCT day) FROM purchases WHERE customer_id = ? AND lines > 0 AND day <= ?"
+    return int(snapshot.read(sql, [customer_id, snapshot.as_of])[0][0])
+
+
 def orders(snapshot: Snapshot, customer_id: int, *, after: str | None = None, limit: int = 20) -> Page[Order]:
     """Newest first, with their lines; refunds stand with the order they belong to."""
     where, params = "customer_id = ?", list[Any]((customer_id,))

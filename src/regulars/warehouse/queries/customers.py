@@ -43,6 +43,8 @@ class Scores:
     value_high: int | None
     store: str | None
     channel: str | None
+    mood: str | None
+    taste: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class Filters:
     m: int | None = None
     stores: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
+    moods: tuple[str, ...] = ()
+    tastes: tuple[str, ...] = ()
     warned: bool | None = None
     known: bool | None = True  # known or a buyer; False: not known; None: anybody
     ranges: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)  # column → from, to
@@ -146,6 +150,7 @@ def _where(filters: Filters) -> tuple[list[str], list[Any]]:
         where.append("NOT known")
     lists = {
         "stage": filters.stages, "rfm_group": filters.groups, "store": filters.stores, "channel": filters.channels,
+        "mood": filters.moods, "taste": filters.tastes,
     }  # fmt: skip
     for column, values in lists.items():
         if values:

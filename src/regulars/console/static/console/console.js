@@ -154,6 +154,7 @@
       var n = options().length;
       if (e.key === "ArrowDown" && n) { e.preventDefault(); choose((chosen() + 1) % n); }
       else if (e.key === "ArrowUp" && n) { e.preventDefault(); choose((chosen() - 1 + n) % n); }
+      else if (e.key === "Escape") { e.preventDefault(); search.close(); } // a search field would only be emptied
       else if (e.key === "Enter") {
         e.preventDefault();
         var to = options()[Math.max(chosen(), 0)];
