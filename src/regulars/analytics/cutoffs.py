@@ -125,8 +125,9 @@ class Cutoffs:
 class Thresholds:
     """What a full refresh learns of the whole population and a live refresh judges single customers by.
 
-    Four ascending cuts each: the values at 20, 40, 60 and 80 % of the buyers; `basket`: of their average order. `gap` is the population's rhythm in
-    days (the median over customers with two visits or more of their own average), None where nobody came twice.
+    Four ascending cuts each: the values at 20, 40, 60 and 80 % of the buyers (basket: their average order). `gap` is
+    the population's rhythm in days (the median over customers with two visits or more of their own average), None
+    where nobody came twice.
     """
 
     recency: tuple[int, int, int, int] = (0, 0, 0, 0)

@@ -47,8 +47,8 @@ def figures(
     orders: purchases (refunded ones too); visits: days with a purchase; net: after all refunds, also those without an
     order. recency_days and silent_days count from the last purchase and the last sign of life to `as_of`. spend_recent
     and spend_before: net of the last window of churn_window_days and of the one before. store and channel: where most
-    orders were made, of equals the latest. reduced: purchases paid with less than their lines add up to, before refunds.
-    mood: see traits. `only` (a table of customer_id) restricts everything to those customers.
+    orders were made, of equals the latest. reduced: purchases paid with less than their lines add up to, before
+    refunds. mood: see traits. `only` (a table of customer_id) restricts everything to those customers.
     """
     bought = between(purchases, None, as_of)
     if only is not None:

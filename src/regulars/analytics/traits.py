@@ -17,9 +17,9 @@ MOODS: dict[str, Text] = {
 }
 MOOD_DAYS = 365
 MOOD_MEANING = Text(
-    en="What the customer let us know last, within a year: happy after 9 or 10 for “would you recommend us?” (NPS) or "
-    "4 or 5 for satisfaction (CSAT); unhappy after up to 6, or up to 2, or a complaint; neutral after anything between. "
-    "Empty where they said nothing.",
+    en="What the customer let us know last, within a year: happy after 9 or 10 for “would you recommend us?” (NPS) "
+    "or 4 or 5 for satisfaction (CSAT); unhappy after up to 6, or up to 2, or a complaint; neutral after anything "
+    "between. Empty where they said nothing.",
     zh="客户一年内最近一次的表态：推荐意愿（NPS）打 9、10 分或满意度（CSAT）打 4、5 分为“满意”；NPS 不超过 6 分、"
     "CSAT 不超过 2 分或投诉为“不满”；其余为“一般”。没有表态则为空。",
 )

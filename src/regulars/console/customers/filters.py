@@ -87,12 +87,22 @@ class Asked:
             RANGES[name][0]: (_figure(low, RANGES[name][2]), _figure(high, RANGES[name][2]))
             for name, (low, high) in self.ranges.items()
         }
+        found = tuple(card.id for card in queries.find(self.q, limit=MOST_FOUND)) if self.q else None
         return Filters(
-            stages=self.lists["stage"], groups=self.lists["group"], stores=self.lists["store"],
-            channels=self.lists["channel"], moods=self.lists["mood"], tastes=self.lists["taste"], warned=True if self.risk else None, known=None if self.q or self.anonymous
-            else True, ranges=ranges, ids=tuple(card.id for card in queries.find(self.q, limit=MOST_FOUND))
-            if self.q else None, r=self.scores.get("r"), f=self.scores.get("f"), m=self.scores.get("m"),
-        )  # fmt: skip
+            stages=self.lists["stage"],
+            groups=self.lists["group"],
+            moods=self.lists["mood"],
+            tastes=self.lists["taste"],
+            stores=self.lists["store"],
+            channels=self.lists["channel"],
+            warned=True if self.risk else None,
+            known=None if self.q or self.anonymous else True,
+            ranges=ranges,
+            ids=found,
+            r=self.scores.get("r"),
+            f=self.scores.get("f"),
+            m=self.scores.get("m"),
+        )
 
 
 def asked(given: QueryDict) -> Asked:
