@@ -231,6 +231,7 @@ def going_on(server: Server, tills: list[Till], owner: Owner) -> set[str]:
     return {name for name, was in seen.items() if was}
 
 
+@pytest.mark.timeout(300 + 60 * KILLS)
 def test_every_acknowledged_order_is_stored_and_counted_once_wherever_the_server_is_killed(
     killed: Server, receiver: Receiver, wait_for: Callable[..., None]
 ) -> None:

@@ -13,7 +13,7 @@ from regulars.accounts.actors import Actor
 from regulars.api import problems
 from regulars.api.shapes import ERRORS
 from regulars.api.wording import said
-from regulars.kernel.errors import Problem
+from regulars.kernel.errors import Problem, no_room
 from regulars.kernel.languages import Text
 
 log = logging.getLogger(__name__)
@@ -128,6 +128,8 @@ def build() -> Api:
 
     @api.exception_handler(Exception)
     def _broken(request: HttpRequest, error: Any) -> HttpResponse:
+        if full := no_room(error):
+            return problems.of_problem(request, full)
         log.error("%s %s failed", request.method, request.path, exc_info=error)
         return problems.answer(500, "broken", problems.BROKEN)
 

@@ -17,6 +17,7 @@ from regulars.accounts.services import note_use
 from regulars.api import limits, problems
 from regulars.api.models import StoredAnswer
 from regulars.kernel import clock
+from regulars.kernel.errors import no_room
 from regulars.kernel.languages import Text
 
 log = logging.getLogger(__name__)
@@ -52,9 +53,11 @@ def door(answer: Answer) -> Answer:
     def middleware(request: HttpRequest) -> HttpResponse:
         try:
             return judged(request)
-        except Exception:
+        except Exception as error:
             if not request.path.startswith(PREFIX):
                 raise
+            if full := no_room(error):
+                return problems.of_problem(request, full)
             log.exception("%s %s failed", request.method, request.path)
             return problems.answer(500, "broken", problems.BROKEN)
 

@@ -22,6 +22,7 @@ TITLES: dict[int, Text] = {
     422: Text("Can't be processed", "无法处理"),
     429: Text("Too many requests", "请求过于频繁"),
     500: Text("Something went wrong on our side", "服务器出现问题"),
+    503: Text("Not possible at the moment", "暂时无法处理"),
 }
 NO_KEY = Text(
     "Send an API key as “Authorization: Bearer rk_…”. Keys are made in the console under Data → API.",
@@ -72,6 +73,8 @@ def answer(
         content["errors"] = errors
     text = json.dumps(content, ensure_ascii=False)
     response = HttpResponse(text, status=status, content_type="application/problem+json")
+    if status == 503:
+        response["Retry-After"] = "30"
     response["Content-Language"] = "zh-Hans" if languages.current() == "zh-hans" else "en"
     return response
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from regulars.kernel import languages
-from regulars.kernel.errors import Problem
+from regulars.kernel.errors import Problem, no_room
 
 
 class _Commands(click.Group):
@@ -52,4 +52,9 @@ def main(arguments: list[str] | None = None) -> Any:
     except Problem as problem:
         where = f" [{problem.field}]" if problem.field else ""
         click.echo(f"regulars: {problem.text}{where}", err=True)
+        sys.exit(2)
+    except Exception as error:
+        if (full := no_room(error)) is None:
+            raise
+        click.echo(f"regulars: {full.text}", err=True)
         sys.exit(2)

@@ -10,7 +10,7 @@ from django.utils import translation
 from regulars.accounts.queries import actor_of
 from regulars.console import formatting, toasts
 from regulars.kernel import languages
-from regulars.kernel.errors import Problem
+from regulars.kernel.errors import Problem, no_room
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
@@ -53,7 +53,8 @@ def faults(answer: Answer) -> Answer:
 
 
 def _told(request: HttpRequest, fault: Exception) -> HttpResponse | None:
-    return problem_response(request, fault) if isinstance(fault, Problem) else None
+    problem = fault if isinstance(fault, Problem) else no_room(fault)
+    return problem_response(request, problem) if problem else None
 
 
 def problem_response(request: HttpRequest, problem: Problem) -> HttpResponse:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from regulars.imports import formats, reading
 from regulars.imports.formats import Decided, literal
 from regulars.imports.mappings import IDENTITIES, TARGETS, TRAITS, Mapping
-from regulars.kernel.errors import Conflict, Invalid
+from regulars.kernel.errors import Conflict, Invalid, no_room
 from regulars.kernel.languages import Text
 
 FIRST_DAY = 0  # 1970-01-01, µs
@@ -88,7 +88,9 @@ def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
                 "preserve_insertion_order": "false",
             },
         )
-    except duckdb.IOException:
+    except duckdb.IOException as error:
+        if full := no_room(error):
+            raise full from None
         raise Conflict(
             "import_in_use",
             Text(

@@ -17,7 +17,7 @@ from django_tasks_db.models import DBTaskResult
 from regulars.jobs.models import Job
 from regulars.jobs.services import Cancelled, Interrupted, Progress, in_both, run_job
 from regulars.kernel import clock
-from regulars.kernel.errors import Problem
+from regulars.kernel.errors import Problem, no_room
 from regulars.kernel.languages import Text
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,11 @@ Function = Callable[..., Any]
 BEAT = 10  # seconds between two signs of life of a running job
 DEAD = timedelta(seconds=60)  # without a sign of life for so long, its process is taken for dead
 KEPT = timedelta(days=7)  # django-tasks' rows of what is over; jobs themselves stay
+
+_BROKEN = Text(
+    "Something went wrong inside; the log of the server says what. What was done so far is kept.",
+    "内部出错，详见服务器日志。已完成的部分会保留。",
+)
 
 _kinds: dict[str, Function] = {}
 _stopping = threading.Event()
@@ -62,13 +67,10 @@ def run(job_id: str) -> None:
         _again(job_id)
     except Problem as problem:
         rows.update(state="failed", error=in_both(problem.text), finished_at=clock.now())
-    except Exception:
+    except Exception as error:
         log.exception("the job %s (%s) failed", job_id, job.kind)
-        error = Text(
-            "Something went wrong inside; the log of the server says what. What was done so far is kept.",
-            "内部出错，详见服务器日志。已完成的部分会保留。",
-        )
-        rows.update(state="failed", error=in_both(error), finished_at=clock.now())
+        full = no_room(error)
+        rows.update(state="failed", error=in_both(full.text if full else _BROKEN), finished_at=clock.now())
     else:
         rows.update(state="done", result=result, finished_at=clock.now())
 

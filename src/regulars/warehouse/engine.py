@@ -176,7 +176,8 @@ def writing() -> Iterator[duckdb.DuckDBPyConnection]:
                 if isinstance(fault, duckdb.FatalException):
                     close()
                 else:
-                    pen.execute("ROLLBACK")
+                    with suppress(duckdb.TransactionException):  # a COMMIT that failed (full disk) has undone it
+                        pen.execute("ROLLBACK")
                 raise
         finally:
             _local.writer = None

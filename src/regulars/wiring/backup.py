@@ -24,7 +24,7 @@ from typing import Any
 
 from regulars import __version__
 from regulars.kernel import clock
-from regulars.kernel.errors import Conflict, Invalid, Problem
+from regulars.kernel.errors import Conflict, Invalid, Problem, no_room
 from regulars.kernel.languages import Text
 
 FORMAT = 1
@@ -68,7 +68,8 @@ def back_up(target: Path, *, say: Callable[[str], None] = lambda line: None) -> 
             half.rename(target)
         _sync(target.parent)
     except (OSError, sqlite3.Error, subprocess.CalledProcessError) as error:
-        raise Problem(
+        full = no_room(error) or no_room(OSError(_why(error)))  # the words of another process
+        raise full or Problem(
             "backup_failed",
             Text(
                 "The backup couldn't be written to {target}: {why}. Nothing of it was kept.",

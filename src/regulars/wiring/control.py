@@ -24,7 +24,7 @@ from django.conf import settings
 from django.db import connections
 
 from regulars.kernel import languages
-from regulars.kernel.errors import Conflict, Problem
+from regulars.kernel.errors import Conflict, Problem, no_room
 from regulars.kernel.languages import Text
 
 log = logging.getLogger(__name__)
@@ -227,6 +227,8 @@ def _answer(asked: dict[str, Any], known: Mapping[str, Served], say: Say) -> Any
     except (Problem, BrokenPipeError, ConnectionResetError):
         raise
     except Exception as error:
+        if full := no_room(error):
+            raise full from error
         log.exception("the command %s failed", command.name)
         raise Problem(
             "failed",

@@ -1,5 +1,6 @@
 """Coming in, going out, one's own settings, and the pages for what went wrong."""
 
+import sys
 from typing import Any
 
 from django.contrib.auth import authenticate, login, logout
@@ -17,7 +18,7 @@ from regulars.console.middleware import problem_response
 from regulars.console.requests import ConsoleRequest, back, page
 from regulars.console.toasts import toast
 from regulars.kernel import languages
-from regulars.kernel.errors import Forbidden, Invalid, NotFound, Problem
+from regulars.kernel.errors import Forbidden, Invalid, NotFound, Problem, no_room
 from regulars.kernel.languages import Text
 
 
@@ -136,14 +137,24 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """Needs nothing that may be broken: no database, no session."""
+    """Needs nothing that may be broken: no database, no session. Called while the exception is handled."""
+    full = no_room(sys.exc_info()[1])
+    said = (
+        full.text
+        if full
+        else Text("Something broke on our side. Try again in a moment.", "系统出了点问题，请稍后再试。")
+    )
+    status = full.status if full else 500
     if request.headers.get("HX-Request"):
-        said = Text("Something broke on our side. Try again in a moment.", "系统出了点问题，请稍后再试。")
         response = HttpResponse(
-            render_to_string("console/frame/_toast.html", {"toast": {"text": str(said), "kind": "fault"}}), status=500
+            render_to_string("console/frame/_toast.html", {"toast": {"text": str(said), "kind": "fault"}}),
+            status=status,
         )
         response["HX-Retarget"], response["HX-Reswap"] = "#toasts", "beforeend"
         return response
     return HttpResponse(
-        render_to_string("console/frame/broken.html", {"language": languages.current(), "theme": "auto"}), status=500
+        render_to_string(
+            "console/frame/broken.html", {"language": languages.current(), "theme": "auto", "full": full and full.text}
+        ),
+        status=status,
     )

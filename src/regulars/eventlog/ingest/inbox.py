@@ -245,6 +245,7 @@ class Inbox:
         self._fd = -1
         self._name = ""
         self._size = 0
+        self._failures = 0  # writes in a row
         self._made_at = 0  # of the open segment, epoch µs
         self._limits: dict[str, int] = {}  # segments given up in this process: how far each is good
         folder.mkdir(parents=True, exist_ok=True)
@@ -333,9 +334,12 @@ class Inbox:
             self._write_all(self._fd, data)
             self._sync(self._fd)
         except OSError as error:
-            _log.error("The inbox couldn't write to %s: %s", self.folder, error)
+            self._failures += 1
+            if self._failures & (self._failures - 1) == 0:  # 1st, 2nd, 4th …: the log may lie on the same disk
+                _log.error("The inbox couldn't write to %s, %s in a row: %s", self.folder, self._failures, error)
             self._give_up()
             return Full("disk")
+        self._failures = 0
         self._size += len(data)
         self._on_disk += len(data)
         with contextlib.suppress(OSError):  # the disk is full, for what isn't written in place: told with the next one

@@ -7,11 +7,16 @@ from regulars.imports import files, guessing, reading, staging
 from regulars.imports.mappings import Mapping
 from regulars.imports.models import Import
 from regulars.imports.services.progress import Progress, Reported
-from regulars.jobs.services import Cancelled
+from regulars.jobs.services import Cancelled, Interrupted
 from regulars.kernel import clock
-from regulars.kernel.errors import Problem
+from regulars.kernel.errors import Problem, no_room
 from regulars.kernel.languages import Text
 
+_BROKEN = Text(
+    "Something went wrong inside; the log of the server says what. Import the file again: what is in stays, and "
+    "nothing comes twice.",
+    "内部出错，详见服务器日志。请重新导入该文件：已导入的部分会保留，且不会重复。",
+)
 READING = Text("Reading the file", "正在读取文件")
 
 
@@ -28,6 +33,11 @@ def read(progress: Progress, import_id: int, encoding: str = "", sheet: str = ""
         raise
     except Cancelled:
         end(import_id, "cancelled")
+        raise
+    except Interrupted:
+        raise
+    except Exception as error:
+        fail(import_id, unforeseen(error))
         raise
     with staging.opened(files.stage(import_id)) as database:
         mapping, doubts = guessing.guess(database, layout.headers, row.kind)  # type: ignore[arg-type]
@@ -73,6 +83,13 @@ def _with_currency(mapping: Mapping, found: dict[str, int]) -> tuple[Mapping, li
 def fail(import_id: int, problem: Problem) -> None:
     said: dict[str, Any] = {"code": problem.code, "en": problem.text.en, "zh": problem.text.zh, "field": problem.field}
     end(import_id, "failed", error=said)
+
+
+def unforeseen(error: Exception) -> Problem:
+    """What an import that ends by a fault of ours, or for want of room, says: it mustn't look as if it went on. If not
+    even that can be written, its job counts as running, and is taken up again after a minute.
+    """
+    return no_room(error) or Problem("broken", _BROKEN)
 
 
 def end(import_id: int, state: str, **more: Any) -> None:

@@ -22,8 +22,8 @@ from regulars.imports import files, mappings, queries, reading, staging
 from regulars.imports.mappings import IDENTITIES, TRAITS, Mapping
 from regulars.imports.models import Import, Taken
 from regulars.imports.services.progress import Progress, Reported
-from regulars.imports.services.read import end, fail
-from regulars.jobs.services import Cancelled
+from regulars.imports.services.read import end, fail, unforeseen
+from regulars.jobs.services import Cancelled, Interrupted
 from regulars.kernel import clock
 from regulars.kernel.errors import Problem
 from regulars.kernel.languages import Text
@@ -49,6 +49,11 @@ def run(progress: Progress, import_id: int) -> dict[str, Any]:
         raise
     except Cancelled:
         end(import_id, "cancelled")
+        raise
+    except Interrupted:
+        raise
+    except Exception as error:
+        fail(import_id, unforeseen(error))
         raise
     return counts
 
