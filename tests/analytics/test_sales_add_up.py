@@ -61,11 +61,14 @@ def test_a_merged_customer_is_one_buyer(sold: Shop) -> None:
     assert rows(sold, "buyers", by="category", since=MONDAY) == [("spa", 1), ("tea", 2)]
 
 
-def test_sales_are_the_three_in_one_table(sold: Shop) -> None:
+def test_sales_are_the_four_in_one_table(sold: Shop) -> None:
     assert rows(sold, "sales", by="month") == [
-        (MAY - 1, 1_000, 0, 1_000, 1, 0, 1),
-        (MAY, 2_951, 500, 2_431, 5, 1, 2),
+        (MAY - 1, 1_000, 0, 1_000, 1, 0, 1, 1_000),
+        (MAY, 2_951, 500, 2_431, 5, 1, 2, 738),
     ]
+    for by in ("day", "store", "category"):
+        averages = {bucket: average for bucket, _, _, average in rows(sold, "average_order", by=by)}
+        assert {row[0]: row[-1] for row in rows(sold, "sales", by=by) if row[0] in averages} == averages
 
 
 def test_a_buyer_is_new_in_the_month_of_the_first_purchase(sold: Shop) -> None:
@@ -78,6 +81,13 @@ def test_a_buyer_is_new_in_the_month_of_the_first_purchase(sold: Shop) -> None:
     assert rows(sold, "new_and_returning", by="store", since=MONDAY) == [
         ("east", 0, 1, 0, 2_501, 0, 2_001),
         ("west", 1, 1, 300, 100, 280, 100),
+    ]
+
+
+def test_by_category_a_buyer_brings_the_money_of_its_lines(sold: Shop) -> None:
+    assert rows(sold, "new_and_returning", by="category", since=MONDAY) == [
+        ("spa", 0, 1, 0, 100, 0, 100),
+        ("tea", 1, 1, 300, 2_501, 280, 2_001),
     ]
 
 

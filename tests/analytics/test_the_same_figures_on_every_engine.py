@@ -82,8 +82,8 @@ def _rows(table: pa.Table) -> list[tuple[Any, ...]]:
 def settings(key: str, thresholds: Thresholds) -> list[dict[str, Any]]:
     """The parameters that a metric is compared with."""
     if "since" in METRICS[key].parameters:
-        plain = [{"by": by} for by in BUCKETS if not (key == "new_and_returning" and by in ("category", "product"))]
-        return [*plain, {"by": "week", "since": SINCE, "until": UNTIL}, {"by": "store", "since": SINCE}]
+        narrowed = [{"by": "week", "since": SINCE, "until": UNTIL}, {"by": "store", "since": SINCE}]
+        return [*({"by": by} for by in BUCKETS), *narrowed, {"by": "category", "since": SINCE, "until": UNTIL}]
     months = month_ends(TODAY, 6, running=True)
     return {
         "retention": [{}, {"as_of": UNTIL, "since_month": months[0][0]}],

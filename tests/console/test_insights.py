@@ -1,5 +1,6 @@
 """The insight pages show what the warehouse knows, in both languages, and say what to do where there is nothing."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,19 @@ def test_the_reasons_at_risk_can_be_chosen(manager: Client) -> None:
     build()
     assert "张伟" in manager.get("/insights/risk?reason=silent&lost=1").content.decode()
     assert manager.get("/insights/risk?reason=nonsense").status_code == 200
+
+
+def test_sales_are_shown_by_every_figure_in_every_division(manager: Client) -> None:
+    build()
+    by_store = manager.get("/insights/sales?period=28").content.decode()
+    table = re.sub(r"<[^>]+>|\s+", " ", by_store[by_store.index("of them new") :])
+    assert " Bund ¥340 ¥0 ¥340 2 ¥170.00 2 0 " in " ".join(table.split())
+    assert " 静安店 ¥160 ¥0 ¥160 2 ¥80.00 2 0 " in " ".join(table.split())
+    for show in ("net", "orders", "buyers", "average"):
+        for by in ("store", "channel", "category", "product"):
+            answer = manager.get(f"/insights/sales?period=90&show={show}&by={by}")
+            assert answer.status_code == 200 and "None" not in answer.content.decode()
+    assert "of them new" not in manager.get("/insights/sales?period=all").content.decode()
 
 
 def test_an_agent_sees_no_insights(manager: Client, people: dict[str, Any]) -> None:

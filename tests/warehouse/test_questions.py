@@ -93,7 +93,7 @@ def test_sales_by_time_store_channel_and_category(snapshot: queries.Snapshot) ->
 
 def test_new_and_returning_buyers_by_month(snapshot: queries.Snapshot) -> None:
     rows = queries.sales.new_and_returning(snapshot)
-    assert [(b.month, b.new, b.returning, b.net_new, b.net_returning) for b in rows] == [
+    assert [(b.key, b.new, b.returning, b.net_new, b.net_returning) for b in rows] == [
         (JAN, 2, 0, 8000, 0),
         (FEB, 0, 1, 0, 4000),
         (MAR, 1, 1, 0, 8000),

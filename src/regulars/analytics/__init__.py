@@ -33,7 +33,7 @@ revenue(by, since, until)            bucket, gross, refunded, net
 orders(by, since, until)             bucket, orders, anonymous
 average_order(by, since, until)      bucket, orders, gross, average
 buyers(by, since, until)             bucket, buyers
-sales(by, since, until)              bucket, gross, refunded, net, orders, anonymous, buyers
+sales(by, since, until)              bucket, gross, refunded, net, orders, anonymous, buyers, average
 new_and_returning(by, since, until)  bucket, new_buyers, returning_buyers, new_gross, returning_gross, new_net,
                                      returning_net
 retention(as_of, since_month)        cohort, months_since, customers, gross, net

@@ -80,31 +80,39 @@ def buyers(*, by: Bucket = "day", since: int | None = None, until: int | None = 
 
 
 def sales(*, by: Bucket = "day", since: int | None = None, until: int | None = None) -> ir.Table:
-    """Sales: revenue, orders and buyers of each bucket in one table, as their own metrics define them; 0 where one has
-    no row.
+    """Sales: revenue, orders, buyers and the average order of each bucket in one table, as their own metrics define
+    them; 0 where one has no row.
     """
     parts = []
-    names = ("gross", "refunded", "net", "orders", "anonymous", "buyers")
-    for build in (revenue, orders, buyers):
-        part = build(by=by, since=since, until=until)
+    names = ("gross", "refunded", "net", "orders", "anonymous", "priced", "buyers")
+    placed = _orders(by, since, until)
+    counted = placed.group_by("bucket").aggregate(
+        orders=placed.count(), anonymous=count_of(placed.anonymous > 0), priced=count_of(placed.home > 0)
+    )
+    for part in (revenue(by=by, since=since, until=until), counted, buyers(by=by, since=since, until=until)):
         parts.append(
             part.select("bucket", **{n: part[n] if n in part.columns else ibis.literal(0, "int64") for n in names})
         )
     rows = ibis.union(*parts, distinct=False)
-    return rows.group_by("bucket").aggregate(**{n: rows[n].sum() for n in names})
+    sums = rows.group_by("bucket").aggregate(**{n: rows[n].sum() for n in names})
+    mean = (sums.gross * 2 + sums.priced) // ibis.greatest(sums.priced * 2, 1)
+    return sums.mutate(average=ibis.ifelse(sums.priced > 0, mean, 0).cast("int64")).drop("priced")
 
 
 def new_and_returning(*, by: Bucket = "month", since: int | None = None, until: int | None = None) -> ir.Table:
     """New against returning: a buyer is new in the day, week or month of their first purchase ever, returning in
-    later ones; by store, channel or in all, new when the first purchase ever lies within the period asked for. Gross
-    of each, before refunds, and net, with refunds on the day of their order. Not by category or product. Source:
-    purchases of customers.
+    later ones; by store, channel, category, product or in all, new when the first purchase ever lies within the period
+    asked for. Gross of each, before refunds, and net, with refunds on the day of their order; by category or product
+    the money of its lines, refunds on the day they are made. Source: purchases of customers, and their order lines.
     """
     bought = PURCHASES.filter(PURCHASES.lines > 0)
     first = bought.group_by("customer_id").aggregate(first_day=bought.day.min(), first_month=bought.month.min())
-    rows = between(bought, since, until)
-    per = rows.select(customer_id=rows.customer_id, bucket=bucket_of(rows, by), gross=rows.gross, net=rows.net)
-    per = per.group_by("bucket", "customer_id").aggregate(gross=per.gross.sum(), net=per.net.sum())
+    if by in ("category", "product"):
+        per = _of_buyers(by, since, until)
+    else:
+        rows = between(bought, since, until)
+        per = rows.select(customer_id=rows.customer_id, bucket=bucket_of(rows, by), gross=rows.gross, net=rows.net)
+        per = per.group_by("bucket", "customer_id").aggregate(gross=per.gross.sum(), net=per.net.sum())
     joined = per.inner_join(first, "customer_id")
     if by in ("day", "week", "month"):
         begun = joined.select(day=joined.first_day, month=joined.first_month, **{n: joined[n] for n in per.columns})
@@ -119,3 +127,19 @@ def new_and_returning(*, by: Bucket = "month", since: int | None = None, until: 
         new_net=sum_of(joined.new, joined.net),
         returning_net=sum_of(~joined.new, joined.net),
     )
+
+
+def _of_buyers(by: Bucket, since: int | None, until: int | None) -> ir.Table:
+    """What each customer spent in each bucket that they bought in: of order lines, which know a category."""
+    rows = between(LINES.filter(LINES.record_id.notnull()), since, until)
+    rows = rows.inner_join(RECORDS.select("record_id", "customer_id"), "record_id")
+    rows = rows.select(
+        customer_id=rows.customer_id,
+        bucket=bucket_of(rows, by),
+        amount=ibis.ifelse(rows.home, rows.amount, 0),
+        sale=rows.paid & (rows.kind == "sale"),
+    )
+    per = rows.group_by("bucket", "customer_id").aggregate(
+        gross=sum_of(rows.sale, rows.amount), net=rows.amount.sum(), lines=count_of(rows.sale)
+    )
+    return per.filter(per.lines > 0).drop("lines")

@@ -27,6 +27,13 @@ DIMENSIONS: dict[Dimension, Text] = {
     "category": Text("Category", "品类"),
     "product": Text("Product", "商品"),
 }
+SHOWN: dict[str, tuple[Text, charts.Unit]] = {
+    "net": (Text("Net revenue", "净销售额"), "money"),
+    "orders": (Text("Orders", "订单数"), "number"),
+    "buyers": (Text("Buyers", "购买客户数"), "number"),
+    "average": (Text("Average order", "客单价"), "money"),
+}
+METRIC = {"net": "revenue", "average": "average_order"}  # whose definition explains it; else that of the same name
 REASONS: dict[queries.risk.Reason, Text] = {
     "silent": Text("Silent for long", "久未互动"),
     "spend": Text("Spending less", "消费下降"),
@@ -49,15 +56,17 @@ def sales(request: HttpRequest) -> HttpResponse:
     """What do we sell, where, and to whom?"""
     moment = queries.snapshot()
     period = _chosen(request, "period", PERIODS, "90")
+    show = _chosen(request, "show", SHOWN, "net")
     dimension: Dimension = _chosen(request, "by", DIMENSIONS, "store")  # type: ignore[assignment]
     days = PERIODS[period][0]
     since, until = (None, None) if days is None else (moment.as_of - days, moment.as_of - 1)
     grain = GRAINS[period]
     rows = queries.sales.by_period(moment, period=grain, since=since, until=until)
     written = formatting.month if grain == "month" else formatting.day
-    labels = [written(int(row.key)) for row in rows]
     parts = queries.sales.by(moment, dimension=dimension, since=since, until=until)
-    buyers = queries.sales.new_and_returning(moment, months=24)
+    buyers = queries.sales.new_and_returning(moment, by=grain, since=since, until=until)
+    came = {row.key: row for row in queries.sales.new_and_returning(moment, by=dimension, since=since, until=until)}
+    name, unit = SHOWN[show]
     return render(
         request,
         "console/insights/sales.html",
@@ -66,23 +75,27 @@ def sales(request: HttpRequest) -> HttpResponse:
             "notices": queries.notices(moment),
             "periods": [(key, text) for key, (_, text) in PERIODS.items()],
             "period": period,
+            "shown": [(key, text) for key, (text, _) in SHOWN.items()],
+            "show": show,
+            "show_name": name,
+            "metric": METRIC.get(show, show),
             "dimensions": DIMENSIONS.items(),
             "dimension": dimension,
             "dimension_name": DIMENSIONS[dimension],
             "figures": None if days is None else queries.overview.figures(moment, days=days),
-            "revenue": charts.bars(
-                str(Text("Net revenue", "净销售额")),
-                labels,
-                [(str(Text("Net revenue", "净销售额")), [row.net for row in rows], "@accent")],
-                unit="money",
+            "over_time": charts.bars(
+                str(name),
+                [written(int(row.key)) for row in rows],
+                [(str(name), [getattr(row, show) for row in rows], "@accent")],
+                unit=unit,
                 first=str(Text("From", "起始")),
             ),
-            "parts": parts,
+            "parts": [(row, came.get(row.key) if days else None) for row in parts],
             "parts_chart": charts.bars(
-                str(DIMENSIONS[dimension]),
+                f"{name} · {DIMENSIONS[dimension]}",
                 [str(row.key) or str(Text("Not said", "未注明")) for row in parts[:12]],
-                [(str(Text("Net revenue", "净销售额")), [row.net for row in parts[:12]], "@accent")],
-                unit="money",
+                [(str(name), [getattr(row, show) for row in parts[:12]], "@accent")],
+                unit=unit,
                 sideways=True,
                 height=60 + 26 * min(len(parts), 12),
                 urls=[people(**{dimension: row.key}) for row in parts[:12]]
@@ -92,13 +105,13 @@ def sales(request: HttpRequest) -> HttpResponse:
             ),
             "buyers": charts.bars(
                 str(Text("Buyers, new and returning", "新客与回头客")),
-                [formatting.month(row.month) for row in buyers],
+                [written(int(row.key)) for row in buyers],
                 [
                     (str(Text("Returning", "回头客")), [row.returning for row in buyers], "@accent"),
                     (str(Text("New", "新客")), [row.new for row in buyers], "@stage-new"),
                 ],
                 stacked=True,
-                first=str(Text("Month", "月份")),
+                first=str(Text("From", "起始")),
             ),
         },
     )

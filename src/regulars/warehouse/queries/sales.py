@@ -23,13 +23,14 @@ class Sales:
     net: int
     orders: int
     buyers: int
+    average: int
 
 
 @dataclass(frozen=True, slots=True)
 class Buyers:
-    """Who bought in a month: for the first time, or again; anonymous sales apart."""
+    """Who bought: for the first time, or again; anonymous sales apart. `key` as that of Sales."""
 
-    month: int
+    key: int | str
     new: int
     returning: int
     net_new: int
@@ -55,15 +56,37 @@ def _sales(snapshot: Snapshot, by: Any, since: int | None, until: int | None) ->
 
     def ask() -> list[Sales]:
         sql = metrics.sql("sales", by=by, since=since, until=until)
-        rows = snapshot.read(f"SELECT bucket, gross, refunded, net, orders, buyers FROM ({sql})")  # noqa: S608 (compiled)
-        return [Sales(key * 7 - 3 if by == "week" else key, *rest) for key, *rest in rows]
+        columns = "bucket, gross, refunded, net, orders, buyers, average"
+        rows = snapshot.read(f"SELECT {columns} FROM ({sql})")  # noqa: S608 (compiled)
+        return [Sales(_key(by, key), *rest) for key, *rest in rows]
 
     return remembered(snapshot, ("sales", by, since, until), ask)
 
 
-def new_and_returning(snapshot: Snapshot, *, months: int = 24) -> list[Buyers]:
-    rows = answers.rows(snapshot, "new_and_returning")
-    return [
-        Buyers(month, new, returning, net_new, net_returning)
-        for month, new, returning, _, _, net_new, net_returning in rows[-months:]
+def _key(by: Any, bucket: Any) -> Any:
+    return bucket * 7 - 3 if by == "week" else bucket
+
+
+def new_and_returning(snapshot: Snapshot, *, by: Period | Dimension = "month", since: int | None = None,
+                      until: int | None = None) -> list[Buyers]:  # fmt: skip
+    """By time the oldest first, else the one with most buyers first. Without `since` nobody is new in a store, channel,
+    category or product: everybody came at some time for the first time.
+    """
+    until = snapshot.as_of if until is None else min(until, snapshot.as_of)
+
+    def ask() -> list[Any]:
+        return snapshot.read(metrics.sql("new_and_returning", by=by, since=since, until=until))
+
+    whole = by == "month" and since is None and until == snapshot.as_of
+    rows = (
+        answers.rows(snapshot, "new_and_returning")
+        if whole
+        else remembered(snapshot, ("new_and_returning", by, since, until), ask)
+    )
+    found = [
+        Buyers(_key(by, key), new, returning, net_new, net_returning)
+        for key, new, returning, _, _, net_new, net_returning in rows
     ]
+    if by in PERIODS:
+        return sorted(found, key=lambda row: row.key)
+    return sorted(found, key=lambda row: (-row.new - row.returning, str(row.key)))
