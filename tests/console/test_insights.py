@@ -69,6 +69,6 @@ def test_the_timeline_sums_products_where_an_order_says_no_total() -> None:
     from regulars.console.customers.timeline import _amount
 
     products = [{"price": "12.50", "quantity": 2}, {"price": 1}, {"name": "a gift"}]
-    assert _amount({"products": products, "currency": "CNY"}) == "¥26.00"
-    assert _amount({"products": [{"name": "tea"}], "currency": "CNY"}) == ""
-    assert _amount({"products": [None], "total": "x", "currency": "CNY"}) == ""
+    assert _amount({"products": products, "currency": "CNY"}, {}) == "¥26.00"
+    assert _amount({"products": [{"name": "tea"}], "currency": "CNY"}, {}) == ""
+    assert _amount({"products": [None], "total": "x", "currency": "CNY"}, {}) == ""
