@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
+import msgspec
 from django.db import connection, models
 
 Item = TypeVar("Item")
+_encode = msgspec.json.Encoder().encode
 
 
 def pieces(items: Iterable[Item], size: int = 5000) -> Iterator[list[Item]]:
@@ -40,22 +42,30 @@ def next_ids(model: type[models.Model], count: int) -> Iterator[int]:
 
 
 def _stored(model: type[models.Model], columns: Sequence[str], rows: Collection[Sequence[Any]]) -> list[list[Any]]:
-    """The values as the database keeps them: moments and JSON differ."""
+    """The values as the database keeps them: JSON is text, and on SQLite moments are naive UTC as text."""
     fields = [model._meta.get_field(name) for name in columns]
     kept = [list(row) for row in rows]
+    as_text = connection.vendor == "sqlite"
     for place, field in enumerate(fields):
         if isinstance(field, models.DateTimeField):
-            for row in kept:
-                row[place] = moment(row[place])
+            if as_text:
+                for row in kept:
+                    row[place] = _told(row[place])
         elif isinstance(field, models.JSONField):
             for row in kept:
-                row[place] = json.dumps(row[place], ensure_ascii=False)
+                row[place] = _json(row[place])
     return kept
 
 
-def moment(at: datetime | None) -> Any:
-    """As the column holds it: SQLite's text is naive UTC."""
-    return at if at is None or connection.vendor != "sqlite" else str(at.astimezone(UTC).replace(tzinfo=None))
+def _told(at: datetime | None) -> str | None:
+    return at if at is None else str(at.astimezone(UTC))[:-6]  # without +00:00
+
+
+def _json(value: Any) -> str:
+    try:
+        return _encode(value).decode()
+    except (OverflowError, UnicodeEncodeError, TypeError):
+        return json.dumps(value, ensure_ascii=False)
 
 
 def _column(model: type[models.Model], name: str) -> str:
@@ -77,13 +87,15 @@ def insert(model: type[models.Model], columns: Sequence[str], rows: Collection[S
         )
 
 
-def update(model: type[models.Model], columns: Sequence[str], rows: Collection[Sequence[Any]], also: str = "") -> None:
-    """Set `columns` of the rows whose id comes last in each of `rows`. `also` narrows: SQL that takes one more value,
-    given after the id.
+def update(
+    model: type[models.Model], columns: Sequence[str], rows: Collection[Sequence[Any]], also: tuple[str, str] = ("", "")
+) -> None:
+    """Set `columns` of the rows whose id comes last in each of `rows`. `also` narrows: a column and SQL that compares
+    something with one more value of its kind, given after the id.
     """
     if not rows:
         return
     sets = ", ".join(f"{_column(model, name)} = %s" for name in columns)
-    rows = _stored(model, columns, rows)
+    stored = _stored(model, [*columns, "id", *filter(None, also[:1])], rows)
     with connection.cursor() as cursor:
-        cursor.executemany(f"UPDATE {model._meta.db_table} SET {sets} WHERE id = %s {also}", rows)  # noqa: S608
+        cursor.executemany(f"UPDATE {model._meta.db_table} SET {sets} WHERE id = %s {also[1]}", stored)  # noqa: S608

@@ -3,7 +3,7 @@
 Quarantine and dispatch have modules of their own.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -83,8 +83,17 @@ def _plain(value: str) -> str:
 def _moment(at: datetime) -> str:
     """As Django keeps a moment in SQLite."""
     if at.tzinfo is UTC:
-        return at.isoformat(" ")[:-6]  # without +00:00
+        return str(at)[:-6]  # without +00:00
     return str(at.astimezone(UTC).replace(tzinfo=None))
+
+
+def _moments(instants: Iterable[datetime]) -> Iterator[str]:
+    """Of many: the events of a request were received together."""
+    last, told = None, ""
+    for at in instants:
+        if at is not last:
+            last, told = at, _moment(at)
+        yield told
 
 
 @lru_cache(maxsize=10_000)
@@ -121,17 +130,22 @@ def append(events: Sequence[NewEvent]) -> list[bool]:
     For each: True when it is new, False when its message_id was seen before (in the log or earlier in the batch).
     A handful of statements whatever the size of the batch.
     """
-    fresh: dict[str, NewEvent] = {}
-    for event in _stamped(events):
-        fresh.setdefault(_plain(event.message_id), event)
-    if not fresh:
+    if not events:
         return []
+    events = _stamped(events)
+    keys = [_plain(event.message_id) for event in events]
+    fresh = dict(zip(keys, events, strict=True))
+    if len(fresh) < len(keys):  # of two with the same id the first
+        fresh = {}
+        for key, event in zip(keys, events, strict=True):
+            fresh.setdefault(key, event)
     new = _append_sqlite(fresh) if connection.vendor == "sqlite" else _append_postgres(fresh)
     if new:
         transaction.on_commit(wake.up)
+    if len(new) == len(keys):
+        return [True] * len(keys)
     answers = []
-    for event in events:
-        key = _plain(event.message_id)
+    for key in keys:
         answers.append(key in new)
         new.discard(key)
     return answers
@@ -145,26 +159,30 @@ def _append_sqlite(fresh: dict[str, NewEvent]) -> set[str]:
             [_encoder.encode(list(fresh)).decode()],
         )
         seen = {row[0] for row in cursor.fetchall()}
-        new = [key for key in fresh if key not in seen]
-        if not new:
+        if seen:
+            fresh = {key: event for key, event in fresh.items() if key not in seen}
+        if not fresh:
             return set()
         Numbering.objects.get_or_create(id=1)
         cursor.execute(
-            "UPDATE eventlog_numbering SET last = last + %s WHERE id = 1 RETURNING last - %s", [len(new), len(new)]
+            "UPDATE eventlog_numbering SET last = last + %s WHERE id = 1 RETURNING last - %s", [len(fresh), len(fresh)]
         )
         base = cursor.fetchone()[0]
         cursor.executemany(
             f"INSERT INTO eventlog_event ({_COLUMNS}) VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s)",  # noqa: S608
             [
                 (
-                    key, _plain(event.name), event.customer_id, _moment(event.at), _moment(event.received_at),
+                    key, _plain(event.name), event.customer_id, _moment(event.at), received,
                     _json(event.properties), _json(event.context) if event.context else "{}", event.source,
                     event.actor, position,
                 )
-                for position, (key, event) in enumerate(((key, fresh[key]) for key in new), base + 1)
+                for position, (key, event), received in zip(
+                    range(base + 1, base + 1 + len(fresh)), fresh.items(),
+                    _moments(event.received_at for event in fresh.values()), strict=True,
+                )
             ],
         )  # fmt: skip
-    return set(new)
+    return set(fresh)
 
 
 def _append_postgres(fresh: dict[str, NewEvent]) -> set[str]:

@@ -21,7 +21,7 @@ from django.db import transaction
 from regulars.accounts.actors import SYSTEM
 from regulars.accounts.queries import business
 from regulars.customers import display, memory, profiles
-from regulars.customers.bulk import alone, insert, moment, next_ids, pieces, update
+from regulars.customers.bulk import alone, insert, next_ids, pieces, update
 from regulars.customers.identities import COUNTED, NAMES_A_PERSON, RANK, usable
 from regulars.customers.models import Customer, Generation, Identity, Merge
 from regulars.eventlog.services import NewEvent, append, compose
@@ -321,8 +321,9 @@ def resolve(claims: Sequence[Claim]) -> list[int | None]:
 
 
 def _see(noticed: dict[int, datetime]) -> None:
-    rows = [(until - _HOUR, record, moment(until - _HOUR)) for record, until in noticed.items()]
-    update(Customer, ("last_seen_at",), rows, also="AND (last_seen_at IS NULL OR last_seen_at < %s)")
+    rows = [(until - _HOUR, record, until - _HOUR) for record, until in noticed.items()]
+    unless_later = "last_seen_at", "AND (last_seen_at IS NULL OR last_seen_at < %s)"
+    update(Customer, ("last_seen_at",), rows, also=unless_later)
 
 
 def _resolve_cold(

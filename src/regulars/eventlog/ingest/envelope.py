@@ -40,6 +40,7 @@ NOBODY = frozenset(
         "n/a", "id", "user_id", "userid", "distinct_id", "[object object]",
     }
 )  # fmt: skip
+_LONGEST = max(map(len, NOBODY))
 
 # Traits that name a person, by the kinds of identity that customers know; the first that has a value is taken.
 _KIND_OF_TRAIT = {
@@ -66,8 +67,10 @@ _KIND_OF_TRAIT = {
 }
 # Of the context these name a person or a device and stay out of the log, so that erasing needs no rewrite of it.
 _PERSONAL = frozenset({"traits", "ip", "externalId"})
+_TELLING = _PERSONAL | {"device"}
 _OF_DEVICE = ("type", "manufacturer", "model", "name")
 
+_NOTHING: dict[str, Any] = {}
 _CALLS = ("track", "page", "identify", "screen", "group", "alias")
 
 
@@ -100,13 +103,21 @@ class Bad(msgspec.Struct):
 
 
 class _Batch(msgspec.Struct):
-    batch: list[msgspec.Raw]
+    batch: list[Any]
     sentAt: Any = None  # noqa: N815 (the wire's name)
     context: Any = None
 
 
+class _Pieces(_Batch):
+    """Each event for itself, so that one that can't be read harms no other."""
+
+    batch: list[msgspec.Raw]
+
+
+_UNREAD = (bytes, msgspec.Raw)
 _decode = msgspec.json.Decoder().decode
 _decode_batch = msgspec.json.Decoder(_Batch).decode
+_decode_pieces = msgspec.json.Decoder(_Pieces).decode
 
 _UNREADABLE = Text(
     "The event isn't valid JSON ({why}). Encode it with a JSON library, as UTF-8.",
@@ -173,47 +184,62 @@ def mended(body: bytes) -> bytes:
 def parse(placed: Placed) -> tuple[list[Draft], list[Bad]]:
     """The events of a record. The same record gives the same drafts, with the same message ids, for ever."""
     record = placed.record
+    kind = record.kind
     received_at = clock.from_micros(record.received_at)
     source = f"track:{record.key_id}"
     sent_at: Any = record.sent_at or None
+    several = kind in ("batch", "import")
     drafts: list[Draft] = []
     bad: list[Bad] = []
     raws: list[Any] = [record.body]
     together: Any = None
-    if record.kind in ("batch", "import"):
-        try:
-            batch = _decode_batch(record.body)
-        except (msgspec.DecodeError, RecursionError, ValueError):
-            raws = [record.body]  # the door doesn't let it in; if it ever does, nothing is lost
-        else:
-            raws, sent_at, together = list(batch.batch), batch.sentAt or sent_at, batch.context
+    if several:
+        batch = _opened(record.body)
+        if batch is not None:  # the door doesn't let such a one in; if it ever does, nothing is lost
+            raws, sent_at, together = batch.batch, batch.sentAt or sent_at, batch.context
     for index, raw in enumerate(raws):
         payload: Any = None
         try:
-            payload = _read(raw)
+            payload = raw if raw.__class__ is dict else _read(raw)
             if _unnamed(payload):
                 payload["messageId"] = _place_digest(placed.segment, placed.offset, index)
             if sent_at is not None and payload.get("sentAt") is None:
                 payload["sentAt"] = sent_at
-            kind = record.kind
-            if kind in ("batch", "import"):
-                kind = payload.get("type")
-                if kind not in _CALLS:
-                    raise _Refused("unknown_type", "type", _UNKNOWN_TYPE, got=kind)
+            if several:
+                if payload.get("type") not in _CALLS:
+                    raise _Refused("unknown_type", "type", _UNKNOWN_TYPE, got=payload.get("type"))
+                if together.__class__ is dict and together and isinstance(payload.get("context"), dict | None):
+                    payload["context"] = {**together, **(payload.get("context") or {})}
             else:
                 payload["type"] = kind
-            if isinstance(together, dict) and together and isinstance(payload.get("context"), dict | None):
-                payload["context"] = {**together, **(payload.get("context") or {})}
-            drafts.append(draft(payload, received_at=received_at, source=source, historical=record.kind == "import"))
+            drafts.append(draft(payload, received_at=received_at, source=source, historical=kind == "import"))
         except Exception as error:
             if isinstance(error, _Refused):
                 fault = error.fault
             else:  # a mistake of ours in reading this one: it must not hold up the others
                 _log.exception("An event of %s at %s can't be read", placed.segment, placed.offset)
                 fault = Fault("unforeseen", "", _UNREADABLE.filled(why=type(error).__name__))
-            shown = payload if payload is not None else bytes(raw).decode(errors="replace")
+            shown = payload if payload is not None else _as_text(raw)
             bad.append(Bad(shown, fault, received_at, source, index))
     return drafts, bad
+
+
+def _opened(body: bytes) -> _Batch | None:
+    """The events of a batch: read already where none can be too large or hold what has to be taken out, else raw."""
+    try:
+        if len(body) <= EVENT_BYTES and b"\\u0000" not in body:
+            return _decode_batch(body)
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        pass
+    try:
+        return _decode_pieces(body)
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        return None
+
+
+def _as_text(raw: Any) -> str:
+    data = raw if isinstance(raw, _UNREAD) else msgspec.json.encode(raw)
+    return bytes(data).decode(errors="replace")
 
 
 def _place_digest(segment: str, offset: int, index: int) -> str:
@@ -221,6 +247,8 @@ def _place_digest(segment: str, offset: int, index: int) -> str:
 
 
 def _read(raw: Any) -> dict[str, Any]:
+    if not isinstance(raw, _UNREAD):
+        raise _Refused("not_an_object", "", _NOT_AN_OBJECT)
     data = bytes(raw)
     if len(data) > EVENT_BYTES:
         raise _Refused("too_large", "", _TOO_LARGE, size=len(data), limit=EVENT_BYTES)
@@ -259,8 +287,7 @@ def draft(payload: dict[str, Any], *, received_at: datetime, source: str, histor
     anonymous = _identity(get("anonymousId"), "anonymousId")
     context = _object(get("context"), "context")
     properties = _object(get("properties"), "properties")
-    told = _object(context.get("traits"), "context.traits")
-    traits: dict[str, Any] = {}
+    traits: dict[str, Any] = _NOTHING
 
     if kind == "track":
         name = _name(get("event"))
@@ -271,7 +298,7 @@ def draft(payload: dict[str, Any], *, received_at: datetime, source: str, histor
             properties = {**said, **properties}
     elif kind == "identify":
         name = IDENTIFY
-        traits = told = {**told, **_object(get("traits"), "traits")}
+        traits = {**_object(context.get("traits"), "context.traits"), **_object(get("traits"), "traits")}
         properties = {"traits": sorted(traits)} if traits else {}
     elif kind == "group":
         name = GROUP
@@ -284,29 +311,22 @@ def draft(payload: dict[str, Any], *, received_at: datetime, source: str, histor
         name = ALIAS
         properties = {}
 
-    identities = []
-    if user:
-        identities.append(("user_id", user))
+    identities = _pair(user, anonymous)
     if kind == "alias":
         previous = _identity(get("previousId"), "previousId")
         if not user or not previous:
             raise _Refused("no_previous", "previousId", _NO_PREVIOUS)
         if previous != anonymous and previous != user:
-            identities.append(("anonymous_id", previous))
-    if anonymous:
-        identities.append(("anonymous_id", anonymous))
-    if told:
-        identities += _identities_in(told)
-    outside = context.get("externalId")
-    if outside.__class__ is list and outside:
-        identities += _outside(outside)
+            identities = (identities[0], ("anonymous_id", previous), *identities[1:])
+    bare = context.keys().isdisjoint(_TELLING)
+    if traits or not bare:
+        told = traits if kind == "identify" else _object(context.get("traits"), "context.traits")
+        more = [*_identities_in(told), *_outside(context.get("externalId"))]
+        if identities or more:  # a device alone names nobody
+            more += _device(context.get("device"))
+        identities = tuple(dict.fromkeys([*identities, *more]))
     if not identities:
         raise _Refused("nobody", "userId", _NOBODY)
-    device = context.get("device")
-    if device.__class__ is dict and device:
-        id = _identity(device.get("id"), "context.device.id")
-        if id:
-            identities.append(("device", id))
 
     fault = catalog.check(name, properties)
     if fault is not None:
@@ -317,9 +337,9 @@ def draft(payload: dict[str, Any], *, received_at: datetime, source: str, histor
         _time(payload, received_at, historical),
         received_at,
         properties,
-        _kept(context, get("channel")),
+        context if bare and not get("channel") else _kept(context, get("channel")),
         source,
-        tuple(dict.fromkeys(identities)),
+        identities,
         traits,
         payload,
     )
@@ -361,12 +381,22 @@ def _text(value: Any, field: str, limit: int) -> str:
         value = str(value)
     if len(value) > limit:
         raise _Refused("too_long", field, _LONG, field=field, size=len(value), limit=limit)
-    return str(value.strip())
+    text: str = value.strip()
+    return text
 
 
 def _identity(value: Any, field: str) -> str:
+    if value is None:
+        return ""
     text = _text(value, field, IDENTITY_LENGTH)
-    return "" if text.lower() in NOBODY else text
+    return text if len(text) > _LONGEST or text.lower() not in NOBODY else ""
+
+
+@lru_cache(maxsize=8192)
+def _pair(user: str, anonymous: str) -> tuple[tuple[str, str], ...]:
+    """The same object for all events of a visit."""
+    both = (("user_id", user), ("anonymous_id", anonymous))
+    return tuple(pair for pair in both if pair[1])
 
 
 def _object(value: Any, field: str) -> dict[str, Any]:
@@ -394,8 +424,10 @@ def _identities_in(traits: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     return found.items()
 
 
-def _outside(entries: list[Any]) -> list[tuple[str, str]]:
+def _outside(entries: Any) -> list[tuple[str, str]]:
     """RudderStack's context.externalId: [{"type": "wechat_openid", "id": "o6_…"}]."""
+    if entries.__class__ is not list:
+        return []
     return [
         (_KIND_OF_TRAIT[str(entry.get("type"))], text)
         for entry in entries
@@ -403,6 +435,11 @@ def _outside(entries: list[Any]) -> list[tuple[str, str]]:
         for text in [_identity(entry.get("id"), "context.externalId")]
         if text
     ]
+
+
+def _device(device: Any) -> list[tuple[str, str]]:
+    id = _identity(device.get("id"), "context.device.id") if device.__class__ is dict else ""
+    return [("device", id)] if id else []
 
 
 def _kept(context: dict[str, Any], channel: Any) -> dict[str, Any]:
@@ -419,6 +456,8 @@ def _kept(context: dict[str, Any], channel: Any) -> dict[str, Any]:
 def _moment(text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text.strip())
+        if moment.tzinfo is UTC:
+            return moment
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
