@@ -22,8 +22,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from tools.chromium import executable
+
 ROOT = Path(__file__).parents[1]
-CHROMIUM = next((p for p in ("/usr/bin/chromium", "/usr/bin/google-chrome") if Path(p).exists()), None)
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -104,7 +105,7 @@ def main() -> int:
     faults: list[str] = []
     try:
         with sync_playwright() as play:
-            browser = play.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+            browser = play.chromium.launch(executable_path=executable(), args=ARGUMENTS)
             found: dict[str, str] = {}
             for variant in given.variant or VARIANTS:
                 language, theme, size = variant.split("-")

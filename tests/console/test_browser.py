@@ -1,12 +1,13 @@
 """The console in a real Chromium: nothing serious for axe, usable by keyboard, deeds and their undoing."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tools.chromium import executable
 
 pytestmark = pytest.mark.browser
 
@@ -21,7 +22,7 @@ SEE = ["/overview", "/customers", "/customers/{rain}", "/customers/{rain}/merge?
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
+            executable_path=executable(),
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         yield browser

@@ -5,7 +5,6 @@ One server for each language, with the same small shop in it: a file of forty or
 
 import csv
 import re
-import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from regulars.kernel import clock
 from tests.house.conftest import Server, _servers, migrated_home  # noqa: F401  (a fixture)
+from tools.chromium import executable
 
 pytestmark = pytest.mark.browser
 
@@ -98,7 +98,7 @@ class Shop:
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
+            executable_path=executable(),
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         yield browser

@@ -16,6 +16,7 @@ import rudderstack.analytics as rudder_python
 import segment.analytics as segment_python
 
 from tests.house.tracked import KEY, ROOT, Network, Server
+from tools.chromium import executable
 
 BAD = ["503", "pass", "dropped", "429", "lost", "pass", "dropped"]
 
@@ -165,7 +166,7 @@ def browser() -> Iterator[Any]:
 
     with sync_playwright() as play:
         one = play.chromium.launch(
-            executable_path="/usr/bin/chromium",
+            executable_path=executable(),
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         yield one

@@ -54,7 +54,7 @@ def test_many_who_wait_share_one_sync(tmp_path: Path) -> None:
 
     def sync(fd: int) -> None:
         syncs.append(fd)
-        os.fdatasync(fd)
+        inbox.sync_data(fd)
 
     box = Inbox(tmp_path, sync=sync)
     assert all(asyncio.run(put(box, list(range(500)))))
@@ -199,7 +199,7 @@ class Disk:
         if self.plan and self.plan[0] == "sync fails":
             self.plan.pop(0)
             raise OSError(errno.EIO, "Input/output error")
-        os.fdatasync(fd)
+        inbox.sync_data(fd)
 
 
 @settings(max_examples=40, deadline=None)

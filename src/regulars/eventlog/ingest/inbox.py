@@ -13,11 +13,13 @@ acknowledged. What a record says is `Record`; what the events in it mean isn't k
 import asyncio
 import contextlib
 import errno
+import fcntl
 import json
 import logging
 import os
 import queue
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -216,6 +218,14 @@ def keep_aside(folder: Path, segment: str) -> None:
     _log.error("The inbox file %s is damaged; it is kept as %s. All that can be read is taken in.", path, aside.name)
 
 
+def sync_data(fd: int) -> None:
+    """Make what was written to the file durable. macOS leaves it in the drive's own memory unless told otherwise."""
+    if sys.platform == "darwin":
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+    else:
+        os.fdatasync(fd)
+
+
 def sync_folder(folder: Path) -> None:
     """Make names given and taken in the folder durable."""
     fd = os.open(folder, os.O_RDONLY)
@@ -235,11 +245,11 @@ class Inbox:
     def __init__(
         self, folder: Path, *, ring: Callable[[], None] = lambda: None, segment_bytes: int = 16 * 2**20,
         waiting_bytes: int = 32 * 2**20, backlog_bytes: int = 2**30, open_for: int = 3_600_000_000,
-        write: Callable[[int, memoryview], int] = os.write, sync: Callable[[int], None] = os.fdatasync,
+        write: Callable[[int, memoryview], int] = os.write, sync: Callable[[int], None] | None = None,
     ) -> None:  # fmt: skip
         self.folder = folder
         self._segment_bytes, self._waiting_bytes, self._backlog_bytes = segment_bytes, waiting_bytes, backlog_bytes
-        self._write, self._sync, self._ring, self._open_for = write, sync, ring, open_for
+        self._write, self._sync, self._ring, self._open_for = write, sync or sync_data, ring, open_for
         self._queue: queue.SimpleQueue[tuple[bytes, asyncio.Future[None]] | None] = queue.SimpleQueue()
         self._entered = self._left = 0  # bytes: the first is counted by the loop, the second by the writer
         self._fd = -1
