@@ -320,3 +320,16 @@ def test_the_list_is_narrowed_by_mood_and_taste(judged: dict[str, int], as_role:
     dear = client.get("/customers?taste=quality").content.decode()  # ¥80 a time, nothing off, the dearest of all
     assert "李明" not in dear  # but not above the top fifth's own cut
     assert "偏好 品质导向" in dear
+
+
+def test_what_was_done_with_thousands_is_undone_for_exactly_these(shop: dict[str, int], as_role: Any) -> None:
+    from regulars.customers.services import Claim, resolve
+
+    made = resolve([Claim((("user_id", f"many{n}"),), {}, clock.now()) for n in range(5_100)])
+    client = as_role("marketer")
+    ids = ",".join(map(str, made))
+    said = client.post("/customers/tag", {"ids": ids, "tag": "VIP", "next": "/customers"}, follow=True).content.decode()
+    assert "Tagged 5,100 customers." in said and f'value="{ids}"' in said
+    said = client.post("/customers/untag", {"ids": ids, "tag": "VIP", "next": "/customers"}, follow=True)
+    assert "Took the tag off 5,100 customers." in said.content.decode()
+    assert queries.tagged("VIP") == []

@@ -14,6 +14,7 @@ from regulars.eventlog.quarantine import BadEvent, put
 from regulars.kernel import clock
 from regulars.kernel.languages import Text
 from regulars.warehouse import engine
+from regulars.wiring import loops
 from tests.console.world import build
 
 
@@ -94,3 +95,22 @@ def test_an_analyst_watches_but_repairs_nothing(admin: Client, people: dict[str,
     assert admin.get("/events/quarantine").status_code == 403
     assert admin.post("/events/quarantine/discard", {"id": [id]}).status_code == 403
     assert len(queries.quarantined()) == 1
+
+
+def test_those_who_may_repair_are_told_on_every_page_what_keeps_failing(
+    as_role: Any, home: Path, wait_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def step() -> bool:
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr(loops, "_pause", lambda failures: 0.01)
+    loops.start([loops.Loop("full refresh", step)])
+    try:
+        wait_for(lambda: loops.states()[0].failures >= loops.OFTEN)
+        for language, said in (("en", "keeps failing: full refresh."), ("zh", "后台任务持续失败：full refresh。")):
+            assert said in as_role("manager", language).get("/customers").content.decode()
+        assert "full refresh" not in as_role("agent").get("/customers").content.decode()
+    finally:
+        loops.stop()
+        loops.start([])  # forgets how that one fared
+    assert "keeps failing" not in as_role("manager").get("/customers").content.decode()

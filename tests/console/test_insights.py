@@ -72,3 +72,28 @@ def test_the_timeline_sums_products_where_an_order_says_no_total() -> None:
     assert _amount({"products": products, "currency": "CNY"}, {}) == "¥26.00"
     assert _amount({"products": [{"name": "tea"}], "currency": "CNY"}, {}) == ""
     assert _amount({"products": [None], "total": "x", "currency": "CNY"}, {}) == ""
+
+
+def test_who_is_late_by_their_own_rhythm_is_at_risk_with_the_reason_and_leads_to_their_page(manager: Client) -> None:
+    from datetime import timedelta
+
+    from regulars.eventlog.rows import NewEvent
+    from regulars.eventlog.services import append
+    from regulars.kernel import clock
+    from regulars.warehouse import refresh
+
+    people = build()
+    at = clock.now() - timedelta(days=40)
+    # 路过 came every five days, and not for the last forty: warned of, and not lost within ninety
+    for n in range(6):
+        order = {"order_id": f"L{n}", "total": 70, "currency": "CNY"}
+        append(
+            [NewEvent(f"late{n}", "Order Completed", people[4], at - timedelta(days=5 * n), at, order, {}, "track:1")]
+        )
+    refresh.bring_up()
+    said = manager.get("/insights/risk").content.decode()
+    assert "empty-state" not in said and "路过" in said and "张伟" not in said
+    assert "40 days, usually 7" in said and f'href="/customers/{people[4]}"' in said
+    assert "路过" in manager.get("/insights/risk?reason=overdue").content.decode()
+    assert "路过" not in manager.get("/insights/risk?reason=silent").content.decode()
+    assert "已 40 天，平常 7 天" in manager.get("/insights/risk", headers={"Accept-Language": "zh"}).content.decode()

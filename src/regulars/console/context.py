@@ -9,6 +9,7 @@ from regulars.accounts.actors import Actor
 from regulars.accounts.capabilities import ROLES
 from regulars.console import formatting, navigation, toasts
 from regulars.kernel import languages
+from regulars.wiring import loops
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -25,6 +26,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             lambda: navigation.shown_to(actor, match.view_name if match else "") if actor else []
         ),
         "role": ROLES.get(actor.role) if actor else None,
+        "failing": SimpleLazyObject(lambda: loops.failing() if actor and actor.may("quarantine.repair") else []),
         "toasts": SimpleLazyObject(lambda: toasts.pending(request)),
         "may": {name.replace(".", "_"): True for name in actor.capabilities} if actor else {},
     }

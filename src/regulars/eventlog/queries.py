@@ -233,6 +233,11 @@ def followers() -> list[Follower]:
     ]  # fmt: skip
 
 
+def held() -> list[str]:
+    """The subscribers that couldn't take an event again and again and wait to try again."""
+    return list(Cursor.objects.filter(failures__gt=1).order_by("name").values_list("name", flat=True))
+
+
 @dataclass(frozen=True, slots=True)
 class Parked:
     id: int

@@ -13,7 +13,7 @@ from functools import partial
 
 from django.db import close_old_connections, connection, connections
 
-from regulars.eventlog import dispatch, wake
+from regulars.eventlog import dispatch, queries, wake
 from regulars.eventlog.wake import Bell
 from regulars.jobs import worker
 from regulars.kernel import clock
@@ -25,6 +25,7 @@ from regulars.wiring.subscriptions import SUBSCRIBERS
 
 log = logging.getLogger(__name__)
 
+OFTEN = 3  # failures in a row that people are told of
 PATIENCE = 20.0  # seconds a loop has to finish its step when the process stops
 
 
@@ -144,6 +145,12 @@ def stop() -> list[str]:
     if late:
         log.warning("these loops didn't finish in time: %s", ", ".join(late))
     return late
+
+
+def failing() -> list[str]:
+    """What fails again and again at present, by name: loops of this process, and subscribers."""
+    held = queries.held()
+    return sorted({state.name for state in _states.values() if state.failures >= OFTEN} | set(held))
 
 
 def states() -> list[State]:

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from regulars.analytics import lifecycle, rfm, traits
-from regulars.console import explanations
+from regulars.console import explanations, formatting
 from regulars.console.customers import filters, saved
 from regulars.console.requests import ConsoleRequest, back, numbers, page
 from regulars.console.toasts import toast
@@ -53,7 +53,7 @@ def customers(request: ConsoleRequest) -> HttpResponse:
             (f"{key}_min", f"{key}_max", text, *asked.ranges.get(key, ("", "")))
             for key, (_, text, _) in filters.RANGES.items()
         ],
-        "all_tags": [name for name, _ in queries.all_tags()],
+        "all_tags": queries.tag_names(),
         "views": saved.views(by=request.actor),
         "snapshot": snapshot,
         "shared": request.actor.may("customers.merge") and queries.shared_identities(limit=1),
@@ -111,8 +111,13 @@ def untag_many(request: ConsoleRequest) -> HttpResponse:
 
 
 def _told_tag(request: ConsoleRequest, done: list[int], name: str, undo: str, text: Text) -> None:
-    ids = {"ids": ",".join(map(str, done))} if len(done) <= 5_000 else {}
-    toast(request, text.filled(n=len(done)), undo=undo if done and ids else "", fields={"tag": name} | ids)
+    _told(request, done, undo, text, {"tag": name})
+
+
+def _told(request: ConsoleRequest, done: list[int], undo: str, text: Text, fields: dict[str, str]) -> None:
+    """What was done with many, and the way back for exactly these: the form of an undo holds MOST_AT_ONCE ids."""
+    ids = {"ids": ",".join(map(str, done))}
+    toast(request, text.filled(n=formatting.number(len(done))), undo=undo if done else "", fields=fields | ids)
 
 
 @page(capability="notes.edit")
@@ -120,7 +125,7 @@ def _told_tag(request: ConsoleRequest, done: list[int], name: str, undo: str, te
 def note_many(request: ConsoleRequest) -> HttpResponse:
     made = services.add_notes(customer_ids=_chosen(request), text=request.POST.get("text", ""), by=request.actor)
     said = Text("Wrote the note about {n} customers.", "已为 {n} 位客户写下备注。")
-    _told_notes(request, made, reverse("customers:delete-notes"), said)
+    _told(request, made, reverse("customers:delete-notes"), said, {})
     return back(request, "customers:list")
 
 
@@ -128,7 +133,7 @@ def note_many(request: ConsoleRequest) -> HttpResponse:
 @require_POST
 def delete_notes(request: ConsoleRequest) -> HttpResponse:
     done = services.delete_notes(note_ids=_ids(request), by=request.actor)
-    _told_notes(request, done, reverse("customers:restore-notes"), Text("Removed {n} notes.", "已删除 {n} 条备注。"))
+    _told(request, done, reverse("customers:restore-notes"), Text("Removed {n} notes.", "已删除 {n} 条备注。"), {})
     return back(request, "customers:list")
 
 
@@ -138,11 +143,6 @@ def restore_notes(request: ConsoleRequest) -> HttpResponse:
     done = services.restore_notes(note_ids=_ids(request), by=request.actor)
     toast(request, Text("{n} notes are back.", "已恢复 {n} 条备注。").filled(n=len(done)))
     return back(request, "customers:list")
-
-
-def _told_notes(request: ConsoleRequest, notes: list[int], undo: str, text: Text) -> None:
-    ids = {"ids": ",".join(map(str, notes))} if len(notes) <= 5_000 else {}
-    toast(request, text.filled(n=len(notes)), undo=undo if notes and ids else "", fields=ids)
 
 
 @page(capability="customers.export")

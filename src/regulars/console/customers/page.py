@@ -147,7 +147,7 @@ def consent_context(id: int) -> dict[str, Any]:
 
 
 def tags_context(id: int) -> dict[str, Any]:
-    return {"customer_id": id, "tags": queries.tags(id), "all_tags": [name for name, _ in queries.all_tags()]}
+    return {"customer_id": id, "tags": queries.tags(id), "all_tags": queries.tag_names()}
 
 
 def notes_context(id: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.http import urlencode
 
 from regulars.analytics import lifecycle as stages
@@ -43,7 +44,7 @@ REASONS: dict[queries.risk.Reason, Text] = {
 
 def people(**filters: str | int) -> str:
     """The address of the list of the customers with these filters."""
-    return f"/customers?{urlencode(filters)}"
+    return f"{reverse('customers:list')}?{urlencode(filters)}"
 
 
 def _chosen(request: HttpRequest, name: str, options: object, otherwise: str) -> str:

@@ -37,7 +37,7 @@
   function each(value, act) { return Array.isArray(value) ? value.map(act) : value ? act(value) : value; }
   function escaped(text) { var n = document.createElement("span"); n.textContent = text; return n.innerHTML; }
 
-  function full(data, low) {
+  function full(data, low, wide) {
     var option = painted(data.option);
     var exact = writer(data.unit, data.currency, false), short = writer(data.unit, data.currency, true);
     var ink = colour("ink"), quiet = colour("quiet"), line = colour("line"), surface = colour("surface");
@@ -66,9 +66,11 @@
     }
     var kind = option.series && option.series[0] && option.series[0].type;
     var matrix = kind === "heatmap";
+    // on a phone a cohort's cells are too narrow for figures: the colours stay, a tap and the table say the rest
+    var roomy = matrix && (wide - 90) / option.xAxis.data.length > 40;
     if (option.xAxis || option.yAxis) {
       var legendShown = option.legend && option.legend.show !== false;
-      base.grid = { left: 14, right: 28, top: legendShown ? 34 : 12, bottom: 4, containLabel: true };
+      base.grid = { left: 20, right: 28, top: legendShown ? 34 : 12, bottom: 4, containLabel: true };
       var axis = function (a) {
         return merged({
           axisLine: { show: a.type === "category" && !matrix, lineStyle: { color: line } }, axisTick: { show: false }, splitNumber: low ? 2 : 5,
@@ -84,7 +86,7 @@
     option.series = (option.series || []).map(function (s) {
       if (s.type === "line") return merged({ showSymbol: (s.data || []).length < 3, symbolSize: 6, lineStyle: { width: 2 }, emphasis: { focus: "series" } }, s);
       if (s.type === "bar") return merged({ barMaxWidth: 28, itemStyle: { borderRadius: s.stack ? 0 : 2 }, emphasis: { focus: "series" } }, s);
-      if (s.type === "heatmap") return merged({ label: { show: true, formatter: function (p) { return short(p.value[2]); } }, itemStyle: { borderColor: surface, borderWidth: 2, borderRadius: 3 }, emphasis: { itemStyle: { borderColor: ink, borderWidth: 1 } } }, s);
+      if (s.type === "heatmap") return merged({ label: { show: roomy, formatter: function (p) { return short(p.value[2]); } }, itemStyle: { borderColor: surface, borderWidth: 2, borderRadius: 3 }, emphasis: { itemStyle: { borderColor: ink, borderWidth: 1 } } }, s);
       if (s.type === "sankey") return merged({
         left: 4, right: s.data.some(function (n) { return n.depth; }) ? 8 : 150, top: 8, bottom: 8, nodeWidth: 12, nodeGap: 14, draggable: false, emphasis: { focus: "adjacency" },
         label: { color: ink, formatter: function (p) { return p.data.label_text || p.name; } },
@@ -99,10 +101,10 @@
         return escaped(down[p.value[1]]) + " · " + escaped(across[p.value[0]]) + "<br><b>" + escaped(exact(p.value[2])) + "</b>";
       };
       // writing on a cell follows its darkness
-      var top = option.visualMap.max;
+      var top = option.visualMap.max, turn = parseFloat(colour("heat-turn"));
       option.series[0].data = option.series[0].data.map(function (item) {
         var v = Array.isArray(item) ? item : item.value;
-        var label = { color: v[2] / top > 0.5 ? colour("heat-ink-dark") : colour("heat-ink-light") };
+        var label = { color: v[2] / top > turn ? colour("heat-ink-dark") : colour("heat-ink-light") };
         return Array.isArray(item) ? { value: item, label: label } : merged({ label: label }, item);
       });
     }
@@ -122,7 +124,7 @@
     var old = drawn.get(place);
     if (old) old.dispose();
     var chart = echarts.init(place, null, { renderer: "svg" });
-    chart.setOption(full(data, place.clientHeight < 160));
+    chart.setOption(full(data, place.clientHeight < 160, place.clientWidth));
     chart.on("click", function (p) { if (p.data && p.data.url) location.href = p.data.url; });
     drawn.set(place, chart);
     seen.observe(place);

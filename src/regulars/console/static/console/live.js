@@ -7,8 +7,9 @@
   let paused = false, busy = false;
   pause.addEventListener("click", function () {
     paused = !paused;
-    pause.setAttribute("aria-pressed", String(paused));
     pause.classList.toggle("active", paused);
+    for (const said of pause.querySelectorAll("[data-when]")) said.hidden = (said.dataset.when === "paused") !== paused;
+    if (!paused) ask();
   });
   async function ask() {
     if (paused || busy || document.hidden) return;
