@@ -31,7 +31,9 @@ def test_a_customer_is_added_found_changed_and_read(program: Program) -> None:
     assert status == 200 and changed["attributes"] == {}
     assert (changed["profile"]["city"], changed["profile"]["birthday"]) == ("杭州", "1990-05-31")
     assert program.post("/customers", LI)[1]["code"] == "identity_taken"
-    assert program.ask("DELETE", f"/customers/{id}") == (200, {"records": 1})
+    status, receipt = program.ask("DELETE", f"/customers/{id}")
+    assert (status, receipt["records"], receipt["rows"]) == (200, 1, 0)
+    assert receipt["remains"][0]["until"] > receipt["at"]
     status, gone = program.get(f"/customers/{id}")
     assert gone["erased_at"] is not None and gone["identities"] == [] and gone["profile"]["name"] is None
     assert program.ask("PATCH", f"/customers/{id}", {"profile": {"city": "x"}})[0] == 409

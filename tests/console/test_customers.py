@@ -230,7 +230,10 @@ def test_a_person_is_erased_only_with_their_number_typed(judged: dict[str, int],
     refused = client.post(f"/customers/{id}/erase", {"confirm": "yes"})
     assert refused.status_code == 422
     assert 'id="fault-confirm"' in refused.content.decode()
-    page = client.post(f"/customers/{id}/erase", {"confirm": str(id)}, follow=True).content.decode()
+    receipt = client.post(f"/customers/{id}/erase", {"confirm": str(id)})
+    assert receipt.status_code == 200
+    assert "Receipt of an erasure" in receipt.content.decode() and "Gone by" in receipt.content.decode()
+    page = client.get(f"/customers/{id}").content.decode()
     assert "This person was erased on" in page
     assert "=Eve" not in page and "e***@" not in page
     assert "¥30.00" in page  # the figures stay

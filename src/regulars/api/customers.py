@@ -32,6 +32,7 @@ from regulars.customers import queries, services
 from regulars.kernel import clock
 from regulars.warehouse.queries import customer as scored
 from regulars.warehouse.queries import snapshot
+from regulars.wiring import erasures
 
 router = Router(tags=["customers"])
 TagName = Annotated[str, Path(min_length=1, max_length=50, description=said("The tag.", "标签。"))]
@@ -183,8 +184,18 @@ def change_customer(request: HttpRequest, customer_id: CustomerId, data: Custome
     return full(customer_id)
 
 
+class Remaining(Schema):
+    what: str = Field(description=said("What is left, in the caller's language.", "暂时保留的内容（调用方语言）。"))
+    until: datetime = Field(description=said("When it is gone at the latest.", "最迟删除时间。"))
+
+
 class Erased(Schema):
     records: int = Field(description=said("How many records were erased.", "删除的记录数。"))
+    rows: int = Field(
+        description=said("Rows of files and kept answers that named the person.", "指认此人的文件行与暂存响应数。")
+    )
+    at: datetime = Field(description=said("When.", "删除时间。"))
+    remains: list[Remaining] = Field(description=said("What is left for a while.", "暂时保留的内容。"))
 
 
 @router.delete(
@@ -194,14 +205,17 @@ class Erased(Schema):
         "customers.erase",
         said("Erase a person", "删除个人信息"),
         said(
-            "For good: whatever names the person goes, figures stay.",
-            "不可恢复：删除所有可指认个人的内容，统计数字保留。",
+            "For good: whatever names the person goes, figures stay. What comes late of the time before is kept "
+            "without a name; what they do later begins a new customer.",
+            "不可恢复：删除所有可指认个人的内容，统计数字保留。此后迟到的旧事件仅匿名保留；新的行为将产生新客户。",
         ),
     ),
 )
 def erase(request: HttpRequest, customer_id: CustomerId) -> Any:
     by = actor(request, "customers.erase")
-    return {"records": services.erase(customer_id=customer_id, by=by)}
+    told = erasures.erase(customer_id=customer_id, by=by)
+    remains = [{"what": str(one.what), "until": one.until} for one in told.remains]
+    return {"records": told.records, "rows": told.rows, "at": told.at, "remains": remains}
 
 
 @router.get(

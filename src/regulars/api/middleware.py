@@ -4,7 +4,6 @@ asked before. Answers of other addresses pass by.
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 from hashlib import sha256
 
 from django.conf import settings
@@ -15,6 +14,7 @@ from regulars.accounts.actors import Actor
 from regulars.accounts.queries import api_key
 from regulars.accounts.services import note_use
 from regulars.api import limits, problems
+from regulars.api.kept import KEPT
 from regulars.api.models import StoredAnswer
 from regulars.kernel import clock
 from regulars.kernel.errors import no_room
@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 PREFIX = "/api/v1/"
 _OPEN = frozenset({"/api/v1/openapi.json"})
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-KEPT = timedelta(hours=24)
 
 _TOO_MANY = Text(
     "This key has used up its {limit} requests a minute. Go on in {seconds} seconds.",
@@ -108,8 +107,7 @@ def _once(request: HttpRequest, api_key: int, answer: Answer) -> HttpResponse:
     fresh = clock.now() - KEPT
     try:
         with transaction.atomic():
-            expired = StoredAnswer.objects.filter(api_key=api_key, at__lt=fresh)
-            expired.delete()
+            StoredAnswer.objects.filter(api_key=api_key, key=name, at__lt=fresh).delete()
             with transaction.atomic():
                 row = StoredAnswer.objects.create(api_key=api_key, key=name, digest=digest)
             response = answer(request)

@@ -63,10 +63,23 @@ class Identity(models.Model):
         ]
 
 
+class ErasedIdentity(models.Model):
+    """That an identity was erased, so that what comes late of the time before doesn't bring the person back. `digest`
+    is an HMAC under this installation's secret: it tells nobody who it was, but whether a given identity is it.
+    """
+
+    digest = models.CharField(max_length=64, unique=True)
+    record_id = models.BigIntegerField()
+    erased_at = models.DateTimeField()
+
+
 class Generation(models.Model):
-    """One row (id 1): changes whenever what an identity leads to may have changed, so that nobody trusts memory."""
+    """One row (id 1): changes whenever what an identity leads to may have changed, so that nobody trusts memory.
+    `erased_at` is when somebody was last erased: only what is older can be of the erased.
+    """
 
     value = models.CharField(max_length=32)
+    erased_at = models.DateTimeField(null=True)
 
 
 class Merge(models.Model):

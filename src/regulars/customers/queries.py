@@ -115,6 +115,11 @@ def live_root(customer_id: int, *, lock: bool = False) -> Customer:
     return row
 
 
+def erased_since(moment: datetime) -> list[int]:
+    """Records erased from this moment on."""
+    return list(Customer.objects.filter(erased_at__gte=moment).values_list("id", flat=True))
+
+
 def members(customer_id: int) -> list[int]:
     """All records of the customer, the root first. Raises NotFound."""
     root = root_of(customer_id)

@@ -76,6 +76,12 @@ def _holds(value: Any, secrets: Collection[str]) -> bool:
     )
 
 
+def names_somebody(text: str, secrets: Collection[str]) -> bool:
+    """Whether a text has one of the secrets in it, or is one: a short number alone may be anything."""
+    plain = text.strip().lower()
+    return _holds(plain, secrets) or (plain in secrets and not plain.isdigit())
+
+
 _OWNER = frozenset({"userid", "anonymousid", "previousid"})
 
 

@@ -1,7 +1,8 @@
 """Lists of customers as files: a job writes the CSV, which stays in the data folder for those who may have it."""
 
 import csv
-from collections.abc import Mapping
+import os
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -67,7 +68,7 @@ def export_customers(
     given = Filters(**{name: _frozen(value) for name, value in filters.items()})
     if tag:
         given = with_tag(given, tag)
-    snapshot = warehouse.snapshot()
+    begun, snapshot = clock.now(), warehouse.snapshot()
     total = warehouse.customers.count(snapshot, filters=given)
     target = folder() / f"{progress.job_id}.csv"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -113,8 +114,32 @@ def export_customers(
             after = page.after
             if after is None:
                 break
+    _without(half, customers.erased_since(begun))  # who was erased meanwhile
     half.replace(target)
     return {"file": target.name, "rows": done}
+
+
+def forget_people(records: Collection[int]) -> int:
+    """Take these customers out of the files that are there; how many rows went."""
+    return sum(_without(path, records) for path in folder().glob("*.csv"))
+
+
+def _without(path: Path, records: Collection[int]) -> int:
+    gone, half = 0, path.with_suffix(".less")
+    with path.open(encoding="utf-8-sig", newline="") as old, half.open("w", encoding="utf-8-sig", newline="") as new:
+        out = csv.writer(new)
+        for row in csv.reader(old):
+            if row and row[0].isdigit() and int(row[0]) in records:
+                gone += 1
+            else:
+                out.writerow(row)
+    if not gone:
+        half.unlink()
+        return 0
+    at = path.stat()
+    os.utime(half, (at.st_atime, at.st_mtime))  # it goes when it would have gone
+    half.replace(path)
+    return gone
 
 
 def forget_files(*, keep: timedelta = timedelta(days=7)) -> int:

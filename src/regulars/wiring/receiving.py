@@ -205,16 +205,20 @@ def _append(drafts: Sequence[Draft]) -> None:
             place = same.setdefault((draft.identities, hour), len(claims))
             of_draft.append(place)
             if place < len(claims):
+                if draft.at < claims[place].at:  # what an erasure lies between counts as before it
+                    claims[place] = customers.Claim(draft.identities, draft.traits, draft.at)
                 continue
         else:
             of_draft.append(len(claims))
         claims.append(customers.Claim(draft.identities, draft.traits, draft.at))
-    records = customers.resolve(claims)
+    late: set[int] = set()
+    records = customers.resolve(claims, late=late)
     eventlog.append(
         [
             NewEvent(
-                draft.message_id, draft.name, records[place], draft.at, draft.received_at, draft.properties,
-                draft.context, draft.source,
+                draft.message_id, draft.name, records[place], draft.at, draft.received_at,
+                customers.anonymous(draft.properties, claims[place]) if place in late else draft.properties,
+                {} if place in late else draft.context, draft.source,
             )
             for draft, place in zip(drafts, of_draft, strict=True)
         ]

@@ -14,7 +14,7 @@ from regulars.eventlog import services as eventlog
 from regulars.imports import services as imports
 from regulars.jobs import worker
 from regulars.webhooks import sending as webhooks
-from regulars.wiring import exports
+from regulars.wiring import erasures, exports
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,8 @@ def tidy() -> bool:
     exports.forget_files()
     quarantine.forget(keep=SETTLED)
     attempts.forget()
+    for forget in erasures.DOORS.tidy:
+        forget()
     return webhooks.forget() > 0
 
 

@@ -19,6 +19,7 @@ ACTIONS: dict[str, Text] = {
     "Job Cancelled": Text("Stopped a job", "停止任务"),
     "Customers Exported": Text("Exported customers", "导出客户"),
     "Person Exported": Text("Exported a person", "导出个人数据"),
+    "Files Cleared": Text("Took an erased person out of files", "从文件中移除已删除的个人信息"),
     "Identity Shown": Text("Looked at an identity in full", "查看完整标识"),
     "Identity Is Shared": Text("Said that an identity is shared", "确认标识为多人共用"),
     "Identity Is One Person's": Text("Said that an identity is one person's", "确认标识属于一位客户"),

@@ -19,6 +19,7 @@ from regulars.customers.profiles import FIELDS
 from regulars.kernel import clock
 from regulars.kernel.errors import Invalid, Problem
 from regulars.kernel.languages import Text
+from regulars.wiring import erasures
 
 
 def _answered(request: ConsoleRequest, id: int, part: str, context: Callable[[int], dict[str, Any]]) -> HttpResponse:
@@ -164,9 +165,8 @@ def erase(request: ConsoleRequest, id: int) -> HttpResponse:
             "confirm", Text("Type the customer's number to erase them.", "请输入客户编号以确认删除。"), field="confirm"
         )
         return customer_page.shown(request, id, fault, "erase")
-    services.erase(customer_id=id, by=request.actor)
-    toast(request, Text("The person is erased; the figures stay.", "个人信息已删除，统计数字保留。"))
-    return redirect("customers:page", id)
+    receipt = erasures.erase(customer_id=id, by=request.actor)
+    return render(request, "console/customers/erased.html", {"receipt": receipt})
 
 
 @page(capability="customers.export")

@@ -4,7 +4,7 @@ One module per use case. Each function checks the capability, changes and record
 """
 
 from regulars.customers.services.consent import give_consent, undo_consent, withdraw_consent
-from regulars.customers.services.erase import erase
+from regulars.customers.services.erase import Person, anonymous, erase, person
 from regulars.customers.services.export import export_person
 from regulars.customers.services.importing import CustomerRow, ImportOutcome, import_customers
 from regulars.customers.services.merging import merge, unmerge
@@ -26,10 +26,12 @@ __all__ = [
     "Claim",
     "CustomerRow",
     "ImportOutcome",
+    "Person",
     "add_customer",
     "add_identity",
     "add_note",
     "add_notes",
+    "anonymous",
     "ask_again",
     "delete_note",
     "delete_notes",
@@ -38,6 +40,7 @@ __all__ = [
     "give_consent",
     "import_customers",
     "merge",
+    "person",
     "resolve",
     "restore_note",
     "restore_notes",

@@ -28,6 +28,12 @@ _NOBODY = Text(
 )
 
 
+_ERASED = Text(
+    "This person has asked to be erased since; the row says how it was before.",
+    "此人后来要求删除个人信息，该行是删除之前的资料。",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class CustomerRow:
     """A row as it came: identities and traits unchecked; consents as (channel, purpose, given). `at` is when it was
@@ -86,7 +92,8 @@ def import_customers(rows: Sequence[CustomerRow], by: Actor) -> list[ImportOutco
         for row, (keys, traits, _) in zip(rows, checked, strict=True)
     ]
     last = Customer.objects.order_by("-id").values_list("id", flat=True).first() or 0
-    records = resolve(claims)
+    late: set[int] = set()
+    records = [None if place in late else one for place, one in enumerate(resolve(claims, late=late))]
     roots: dict[int, int] = {}
     for piece in pieces({record for record in records if record is not None}):
         roots |= dict(Customer.objects.filter(id__in=piece).values_list("id", "root_id"))
@@ -95,7 +102,9 @@ def import_customers(rows: Sequence[CustomerRow], by: Actor) -> list[ImportOutco
     agreed: list[tuple[int, str, str, bool, datetime]] = []
     since: dict[int, datetime] = {}
     made: set[int] = set()
-    for row, record, (_, _, problems) in zip(rows, records, checked, strict=True):
+    for place, (row, record, (_, _, problems)) in enumerate(zip(rows, records, checked, strict=True)):
+        if place in late:
+            problems.append(Invalid("erased", _ERASED))
         if record is None:
             outcomes.append(ImportOutcome(None, False, tuple(problems)))
             continue

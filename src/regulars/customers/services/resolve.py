@@ -5,13 +5,15 @@ The rules, applied to one claim after the other:
 2. Identities not seen before join the record decided on; when none leads anywhere a new record is made.
 3. Where another identity of the claim leads to a different customer, the two are merged, unless both have user ids, or
    somebody has undone that merge before. A customer without a user id goes under one that has one.
-4. A phone, e-mail address, browser or device that came with more than so many different people (business setting
+4. What is dated before a person was erased, and by its strongest identity is theirs, stays with their record, which
+   names nobody, and tells nothing new of anybody. What is dated later begins anew (docs/decisions/0011-erasing.md).
+5. A phone, e-mail address, browser or device that came with more than so many different people (business setting
    "shared_after", 5) is flagged as shared. It decides nothing any more and merges nobody; what comes with it alone goes
    to a record apart; a person is shown it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +22,7 @@ from django.db import transaction
 
 from regulars.accounts.actors import SYSTEM
 from regulars.accounts.queries import business
-from regulars.customers import display, memory, profiles
+from regulars.customers import display, erased, memory, profiles
 from regulars.customers.bulk import alone, insert, next_ids, pieces, update
 from regulars.customers.identities import COUNTED, NAMES_A_PERSON, RANK, usable
 from regulars.customers.models import Customer, Generation, Identity, Merge
@@ -41,14 +43,17 @@ class Claim:
     at: datetime
 
 
-def generation() -> str:
-    """The present one. A fresh database begins one of its own, so that nothing learnt from another one is believed."""
-    return Generation.objects.filter(id=1).values_list("value", flat=True).first() or begin_generation()
+def generation() -> tuple[str, datetime | None]:
+    """The present one, and when somebody was last erased. A fresh database begins one of its own, so that nothing
+    learnt from another one is believed.
+    """
+    row = Generation.objects.filter(id=1).values_list("value", "erased_at").first()
+    return row or (begin_generation(), None)
 
 
-def begin_generation() -> str:
+def begin_generation(**also: datetime) -> str:
     """Make everybody forget where identities lead to, once this transaction is committed."""
-    row, _ = Generation.objects.update_or_create(id=1, defaults={"value": ids.new_id()})
+    row, _ = Generation.objects.update_or_create(id=1, defaults={"value": ids.new_id(), **also})
     return row.value
 
 
@@ -279,26 +284,30 @@ def _keys(claimed: Iterable[Key], region: str) -> list[Key]:
 
 
 @transaction.atomic
-def resolve(claims: Sequence[Claim]) -> list[int | None]:
-    """The record each claim belongs to, in order; None for a claim without a usable identity.
+def resolve(claims: Sequence[Claim], *, late: set[int] | None = None) -> list[int | None]:
+    """The record each claim belongs to, in order; None for a claim without a usable identity. `late` is given the
+    places of claims of erased people: their events may be kept without anything that names them (`anonymous`).
 
     Makes records, identities and merges as the rules say, as if the claims came one after the other; writes traits into
     profiles by their time. A handful of queries for a batch of any size; none but two when everybody is known.
     """
     if not claims:
         return []
-    remembered, seen_until = memory.under(generation())
+    present, erased_until = generation()
+    remembered, seen_until = memory.under(present)
     recall = remembered.get
     claimed = [_claimed(claim) for claim in claims]
-    placed: list[int | None] = [recall(key) for key in claimed]
+    past = [] if erased_until is None else [place for place, one in enumerate(claims) if one.at < erased_until]
+    of_erased = _of_erased(claims, claimed, past) if past else {}
+    placed: list[int | None] = [of_erased.get(place) or recall(key) for place, key in enumerate(claimed)]
     cold = [index for index, record in enumerate(placed) if record is None]
     learnt: dict[tuple[Key, ...], int] = {}
     changed: set[int] = set()
     if cold:
-        learnt, changed = _resolve_cold(claims, claimed, placed, cold)
+        learnt, changed = _resolve_cold(claims, claimed, placed, cold, of_erased)
     told: dict[int, list[tuple[dict[str, Any], datetime]]] = defaultdict(list)
-    for claim, record in zip(claims, placed, strict=True):
-        if claim.traits and record is not None:
+    for place, (claim, record) in enumerate(zip(claims, placed, strict=True)):
+        if claim.traits and record is not None and place not in of_erased:
             fields = profiles.from_traits(claim.traits)
             if fields:
                 told[record].append((fields, claim.at))
@@ -308,16 +317,47 @@ def resolve(claims: Sequence[Claim]) -> list[int | None]:
         display.refresh(changed)
     noticed: dict[int, datetime] = {}
     until = seen_until.get
-    for claim, record in zip(claims, placed, strict=True):
-        if record is not None:
+    for place, (claim, record) in enumerate(zip(claims, placed, strict=True)):
+        if record is not None and place not in of_erased:
             limit = noticed.get(record) or until(record)
             if limit is None or claim.at >= limit:
                 noticed[record] = claim.at.replace(minute=0, second=0, microsecond=0) + _HOUR
     _see(noticed)
     if learnt or noticed:
-        current = generation()
+        current, _ = generation()
         transaction.on_commit(lambda: memory.keep(current, learnt, noticed))
+    if late is not None:
+        late.update(of_erased)
     return placed
+
+
+def _of_erased(claims: Sequence[Claim], claimed: list[tuple[Key, ...]], past: Sequence[int]) -> dict[int, int]:
+    """Place → record, of the claims that are of somebody erased after they were made. From the others what was erased
+    is taken out of `claimed`: a browser that somebody else uses too isn't told of again.
+    """
+    region = business().region
+    keys_of = {key: tuple(_keys(key, region)) for key in {claimed[place] for place in past}}
+    gone = erased.among({key for keys in keys_of.values() for key in keys})
+    if not gone:
+        return {}
+    living: set[Key] = set()
+    for kind in {kind for keys in keys_of.values() for kind, _ in keys}:
+        values = {value for keys in keys_of.values() for which, value in keys if which == kind}
+        for piece in pieces(values):
+            found = Identity.objects.filter(kind=kind, value__in=piece).values_list("value", flat=True)
+            living.update((kind, value) for value in found)
+    theirs: dict[int, int] = {}
+    for place in past:
+        keys = keys_of[claimed[place]]
+        erased_here = {key: gone[key][0] for key in keys if key in gone and claims[place].at < gone[key][1]}
+        if not erased_here:
+            continue
+        first = next(key for key in keys if key in erased_here or key in living)
+        if first in erased_here:
+            theirs[place] = erased_here[first]
+        else:
+            claimed[place] = tuple(key for key in keys if key not in erased_here)
+    return theirs
 
 
 def _see(noticed: dict[int, datetime]) -> None:
@@ -327,9 +367,13 @@ def _see(noticed: dict[int, datetime]) -> None:
 
 
 def _resolve_cold(
-    claims: Sequence[Claim], claimed: list[tuple[Key, ...]], placed: list[int | None], cold: list[int]
+    claims: Sequence[Claim],
+    claimed: list[tuple[Key, ...]],
+    placed: list[int | None],
+    cold: list[int],
+    settled: Collection[int],
 ) -> tuple[dict[tuple[Key, ...], int], set[int]]:
-    """Fill in `placed` at the places `cold`; what was learnt, and the roots to fold anew."""
+    """Fill in `placed` at the places `cold`; what was learnt, and the roots to fold anew. `settled` places stay."""
     alone()
     settings = business()
     cap = int(settings.more.get("shared_after", SHARED_AFTER))
@@ -337,7 +381,7 @@ def _resolve_cold(
     scene, learnt = _play(claims, claimed, cold, keys_of, cap, placed)
     if scene.flagged and len(cold) < len(claims):
         # What is remembered may be wrong from the claim on that had something flagged: all of them, one by one.
-        every = range(len(claims))
+        every = [place for place in range(len(claims)) if place not in settled]
         keys_of |= {key: _keys(key, settings.region) for key in set(claimed) - keys_of.keys()}
         scene, learnt = _play(claims, claimed, every, keys_of, cap, placed)
     _save(scene)

@@ -191,15 +191,18 @@ class _Orders:
                 claims.append(Claim(identities, traits, clock.from_micros(order["micros"])))
                 owners.append(index)
         records: list[int | None] = [None] * len(fresh)
-        for index, record in zip(owners, customers.resolve(claims), strict=True):
+        late: set[int] = set()
+        for index, record in zip(owners, customers.resolve(claims, late=late), strict=True):
             records[index] = record
+        nameless = {owners[place]: claims[place] for place in late}
         now = clock.now()
         events = [
             NewEvent(
-                key, _EVENTS[order["kind"]], record, clock.from_micros(order["micros"]), now, properties,
+                key, _EVENTS[order["kind"]], record, clock.from_micros(order["micros"]), now,
+                customers.anonymous(properties, nameless[index]) if index in nameless else properties,
                 {"row": order["first_row"]}, f"import:{self.row.pk}", self.row.actor,
             )
-            for (key, _, order, properties), record in zip(fresh, records, strict=True)
+            for index, ((key, _, order, properties), record) in enumerate(zip(fresh, records, strict=True))
         ]  # fmt: skip
         for event, is_new, (_, _, order, _) in zip(events, eventlog.append(events), fresh, strict=True):
             counts[f"{order['kind']}s_{'new' if is_new else 'same'}"] += 1
@@ -288,20 +291,22 @@ class _Events:
                 good.append((row, name, properties))
         staging.reject(self.database, rejected)
         owned = [(index, _identities(row)) for index, (row, _, _) in enumerate(good)]
-        claims = [
-            Claim(identities, {}, clock.from_micros(good[index][0]["micros"]))
+        claims = {
+            index: Claim(identities, {}, clock.from_micros(good[index][0]["micros"]))
             for index, identities in owned
             if identities
-        ]
-        records = iter(customers.resolve(claims))
+        }
+        places: set[int] = set()
+        records = dict(zip(claims, customers.resolve(list(claims.values()), late=places), strict=True))
+        late = {index for place, index in enumerate(claims) if place in places}
         now = clock.now()
         events = [
             NewEvent(
-                self._message_id(row, name), name, next(records) if identities else None,
-                clock.from_micros(row["micros"]), now, properties, {"row": row["row"]}, f"import:{self.row.pk}",
-                self.row.actor,
+                self._message_id(row, name), name, records.get(index), clock.from_micros(row["micros"]), now,
+                customers.anonymous(properties, claims[index]) if index in late else properties,
+                {"row": row["row"]}, f"import:{self.row.pk}", self.row.actor,
             )
-            for (row, name, properties), (_, identities) in zip(good, owned, strict=True)
+            for index, (row, name, properties) in enumerate(good)
         ]  # fmt: skip
         answers = Counter(eventlog.append(events))
         counts["events_new"] += answers[True]

@@ -1,0 +1,76 @@
+"""Erasing a person everywhere: in the database and the log (customers), in files, and in what the doors keep.
+
+What can't be cut is told on the receipt, with the day by which it goes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from regulars.accounts.actors import Actor
+from regulars.accounts.services import audit
+from regulars.customers import services as customers
+from regulars.imports import services as imports
+from regulars.kernel import clock
+from regulars.kernel.languages import Text
+from regulars.wiring import exports
+
+_WAITING = Text(
+    "Files of imports that aren't finished: what they say of the time before isn't taken in; the files go with the end "
+    "of the import.",
+    "尚未完成的导入文件：其中删除之前的资料不会被导入，文件在导入结束时删除。",
+)
+_INBOX = Text(
+    "Tracking requests as they came, until the file they are in is full or an hour old.",
+    "原样保存的跟踪请求：所在文件写满或满一小时后删除。",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What is left for a while, and until when at most."""
+
+    what: Text
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """`records` were erased; `rows` of files that named the person are gone."""
+
+    customer_id: int
+    at: datetime
+    records: int
+    rows: int
+    remains: list[Remains] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Doors:
+    """What the layers above keep of people: they say how it goes (AppConfig.ready)."""
+
+    erase: list[Callable[[customers.Person], int]] = field(default_factory=list)
+    tidy: list[Callable[[], int]] = field(default_factory=list)
+
+
+DOORS = _Doors()
+
+
+def erase(*, customer_id: int, by: Actor) -> Receipt:
+    """Raises Forbidden, NotFound, and Conflict when the person is erased already.
+
+    Files that name the person go first, while it is known what names them: a crash leaves somebody to be erased again.
+    """
+    person = customers.person(customer_id=customer_id, by=by)
+    rows, waiting = imports.forget_person(person.named_in)
+    for forget in DOORS.erase:
+        rows += forget(person)
+    records = customers.erase(customer_id=customer_id, by=by)
+    rows += exports.forget_people(person.records)
+    now = clock.now()
+    remains = [Remains(_INBOX, now + timedelta(hours=2))]
+    if waiting is not None:
+        remains.append(Remains(_WAITING, waiting))
+    details = {"rows": rows, "until": max(one.until for one in remains).isoformat(timespec="minutes")}
+    audit(by=by, action="Files Cleared", object_kind="customer", object_id=customer_id, details=details)
+    return Receipt(customer_id, now, records, rows, remains)
