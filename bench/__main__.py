@@ -23,7 +23,7 @@ import psutil
 from bench.figure import Figure, Size
 
 HERE = Path(__file__).parent
-WORKS = ("live", "pages", "clv")
+WORKS = ("ingest", "intake", "imports", "refresh", "live", "pages", "clv")
 """In the order in which they run."""
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
@@ -100,6 +100,12 @@ def measure(work: str, size: Size) -> list[dict[str, Any]]:
     return told
 
 
+def tells(work: str) -> bool:
+    """Whether the piece has been brought into the shape."""
+    file = HERE / f"{work}.py"
+    return file.exists() and "\ndef figures(" in file.read_text("utf-8")
+
+
 def commit() -> str:
     try:
         told = subprocess.run(["git", "-C", HERE, "describe", "--always", "--dirty"], capture_output=True, text=True)
@@ -166,7 +172,7 @@ def main() -> None:
     (HERE / "results").mkdir(exist_ok=True)
     results = HERE / "results" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.jsonl"
     print(machine(), flush=True)
-    for work in options.works or WORKS:
+    for work in options.works or [one for one in WORKS if tells(one)]:
         try:
             told = measure(work, size)
         except subprocess.CalledProcessError as error:
