@@ -20,6 +20,8 @@ What the warehouse makes, in this order
 3. `Thresholds.from_rows(read(scores.thresholds()))`         from `figures`; to_json / from_json for meta
 4. table `scores`     = scores.judged(cutoffs=, thresholds=) from `figures`; columns scores.COMPUTED, the five
                         columns of statistics (p_alive …) are joined by the warehouse
+As of a later day: scores.carried(as_of=, cutoffs=) gives `figures` again from `scores` and `purchases`, without the
+events, for the customers to whom nothing happened in between.
 Live, for the customers in a (temporary) table `concerned(customer_id)`: the roots concerned now and those they had
 before; delete their rows, then insert
    facts.purchases(only=facts.CONCERNED)                                                       into `purchases`
@@ -36,19 +38,20 @@ buyers(by, since, until)             bucket, buyers
 sales(by, since, until)              bucket, gross, refunded, net, orders, anonymous, buyers, average
 new_and_returning(by, since, until)  bucket, new_buyers, returning_buyers, new_gross, returning_gross, new_net,
                                      returning_net
-retention(as_of, since_month)        cohort, months_since, customers, gross, net
-time_between_purchases(as_of)        gap_days, times, customers
+retention(as_of, since_month, kept)  cohort, months_since, customers, gross, net
+time_between_purchases(as_of, kept)  gap_days, times, customers
 second_order(as_of, within)          cohort, customers, ever, observed_30, within_30 … for each N of within
 rfm_matrix()                         r, f, customers, orders, net, m_sum
 rfm_groups()                         rfm_group, customers, orders, net
 stages()                             stage, customers, net, warned
 warnings()                           warn_silent, warn_spend, warn_overdue, warned, customers, spend_before
-stage_flow(months, cutoffs, thresholds)   month, from_stage, to_stage, customers
+stage_flow(months, cutoffs, thresholds, kept)   month, from_stage, to_stage, customers
                                      months = metrics.month_ends(until_day, count): count-1 flows; running=True adds the
                                      month that isn't over; from_stage "" = not yet a customer
 nps(by, since, until)                bucket, answers, promoters, detractors
 csat(by, since, until)               bucket, answers, satisfied, score_sum
 events(by, since, until)             name, bucket, times, records
+kept: from a table `visits`, made by facts.visits(as_of=), which several questions then share
 bucket is an integer for day, week, month; else a string, "" for none, "all" for all.
 
 Names: rfm.GROUPS, rfm.MEANING, rfm.name(key, cutoffs); lifecycle.STAGES, lifecycle.MEANING. Settings: cutoffs.Cutoffs

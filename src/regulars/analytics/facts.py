@@ -153,13 +153,28 @@ SCORES: ir.Table = ibis.table(
         "channel": "string",
         "mood": "string",
         "taste": "string",
+        "visits": "!int64",
+        "reduced": "!int64",
     },
     name="scores",
 )
 """One row per customer: what `scores.scores` says of each, and the expectations that statistics add."""
 
+VISITS: ir.Table = ibis.table(
+    {
+        "customer_id": "!int64",
+        "day": "!int64",
+        "month": "!int64",
+        "orders": "!int64",
+        "gross": "!int64",
+        "net": "!int64",
+    },
+    name="visits",
+)
+"""One row per customer and day with a purchase: what `visits` folds; a full refresh keeps it while it needs it."""
+
 TABLES: dict[str, ir.Table] = {
-    table.get_name(): table for table in (EVENTS, LINES, RECORDS, CONCERNED, PURCHASES, FIGURES, SCORES)
+    table.get_name(): table for table in (EVENTS, LINES, RECORDS, CONCERNED, PURCHASES, FIGURES, SCORES, VISITS)
 }
 
 NOT_BY_CUSTOMER: tuple[str, ...] = (

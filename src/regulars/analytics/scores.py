@@ -113,6 +113,42 @@ def figures(
     )
 
 
+def carried(
+    table: ir.Table = SCORES,
+    purchases: ir.Table = PURCHASES,
+    events: ir.Table = EVENTS,
+    records: ir.Table = RECORDS,
+    *,
+    as_of: int,
+    cutoffs: Cutoffs,
+) -> ir.Table:
+    """The figures (columns: facts.FIGURES) as of a later day than that of the scores in `table`, for customers to whom
+    nothing has happened in between: what they did stands in their scores, only the days since and what has a window
+    (spend, mood) move.
+    """
+    window = cutoffs.churn_window_days
+    bought = between(purchases, as_of - 2 * window + 1, as_of)
+    recent = bought.day > as_of - window
+    spent = bought.group_by("customer_id").aggregate(
+        recent=sum_of(recent, bought.net), before=sum_of(~recent, bought.net)
+    )
+    rows = (
+        table.drop("mood")
+        .left_join(spent, "customer_id")
+        .drop("customer_id_right")
+        .left_join(traits.mood(events, records, as_of=as_of), "customer_id")
+        .drop("customer_id_right")
+    )
+    told = {name: rows[name] for name in FIGURES.columns if name in SCORES.columns} | {
+        "own_gap": lifecycle.own_gap(rows.visits, rows.first_day, rows.last_day),
+        "recency_days": as_of - rows.last_day,
+        "silent_days": as_of - rows.last_seen_day,
+        "spend_recent": ibis.coalesce(rows.recent, 0),
+        "spend_before": ibis.coalesce(rows.before, 0),
+    }
+    return rows.select(**{name: told[name].cast(type_) for name, type_ in FIGURES.schema().items()})
+
+
 def usual(bought: ir.Table, column: str) -> ir.Table:
     """One row per customer: the value of the column with most purchases, of equals the latest, of equals the least."""
     rows = bought.filter(bought.lines > 0, bought[column].notnull())

@@ -1,9 +1,11 @@
 """Judging customers: everybody (full), or those whose events changed (live), by the same definitions of analytics.
 
 A full refresh builds its tables beside those in use while the feed goes on, and swaps them in at the end in one
-transaction that also brings up to date who changed meanwhile: a reader sees before or after, nothing between.
+transaction that also brings up to date who changed meanwhile: a reader sees before or after, nothing between. It folds
+all events anew only when it has to; else it goes on from purchases and scores, which live refreshes keep exact.
 """
 
+import hashlib
 import json
 import logging
 import threading
@@ -31,6 +33,8 @@ log = logging.getLogger(__name__)
 MANY = 50_000
 """More changed customers than this are quicker judged with everybody else."""
 HOURLY = 3_600_000_000
+WEEKLY = 7 * 86_400_000_000
+"""So often everything is folded anew although nothing asks for it: rows that were replaced leave gaps in the tables."""
 RECENT_DAYS = 30
 
 _running = threading.Lock()
@@ -136,10 +140,11 @@ def bring_up(*, full_anyway: bool = False) -> State:
     return last
 
 
-def full(*, report: Callable[[int, int], None] | None = None, relearn: bool = True) -> State:
+def full(*, report: Callable[[int, int], None] | None = None, relearn: bool = True, anew: bool | None = None) -> State:
     """Judge everybody. `report(done, total)` is told of the steps. Two at once wait for each other.
 
-    Without `relearn` by the thresholds and models of the last time, as a live refresh does it.
+    Without `relearn` by the thresholds and models of the last time, as a live refresh does it. `anew`: fold all events
+    again, also where purchases and scores could be carried on.
     """
     told = report or (lambda done, total: None)
     with _running:
@@ -149,7 +154,7 @@ def full(*, report: Callable[[int, int], None] | None = None, relearn: bool = Tr
         _building.set()
         try:
             as_of = as_of_day(own)
-            built = _build(pen, own, as_of, told, relearn)
+            built = _build(pen, own, as_of, told, relearn, _has_to_fold(as_of) if anew is None else anew)
             return _swap(own, as_of, built, begun)
         finally:
             _building.clear()
@@ -163,22 +168,56 @@ class _Built:
     model: worth.Model
     customers: int
     answers: Mapping[str, list[list[Any]] | None]
+    folded: dict[str, Any]
+    anew: bool
+
+
+def _definitions() -> str:
+    """Changes when what is kept from one refresh to the next would be counted otherwise."""
+    texts = engines.sql(facts.purchases), engines.sql(scores.figures, as_of=0, cutoffs=Cutoffs())
+    return hashlib.sha256("".join(texts).encode()).hexdigest()[:16]
+
+
+def _has_to_fold(as_of: int) -> bool:
+    """Whether purchases and scores of the last time don't tell what came before."""
+    last, folded = state(), engine.meta("folded") or {}
+    if last is None or engine.meta("stale", False) or folded.get("definitions") != _definitions():
+        return True
+    if as_of < last.as_of or not 0 <= clock.micros() - folded["at"] < WEEKLY:
+        return True
+    # Those to whom something happened since; what is dated ahead counts from its day on.
+    many = engine.read(
+        """SELECT count(*) FROM (SELECT record_id FROM pending UNION
+           SELECT record_id FROM events WHERE day > ? AND day <= ?)""",
+        [last.as_of, as_of],
+    )
+    return bool(many[0][0] > MANY)
 
 
 def _build(
-    pen: duckdb.DuckDBPyConnection, own: Business, as_of: int, told: Callable[[int, int], None], relearn: bool
-) -> _Built:
+    pen: duckdb.DuckDBPyConnection, own: Business, as_of: int, told: Callable[[int, int], None], relearn: bool,
+    anew: bool,
+) -> _Built:  # fmt: skip
     """The tables of the next version, beside those in use.
 
     Not in one transaction: customers whose events come after `position` may be in or not, they are judged again when
     the tables are swapped.
     """
     cutoffs = cutoffs_of(own)
-    position = engine.meta("position", 0, pen=pen)
-    pen.execute(f"CREATE OR REPLACE TABLE purchases_next AS {engines.sql(facts.purchases)}")
-    told(1, 4)
-    figures = engines.sql(scores.figures, purchases=_NEXT, as_of=as_of, cutoffs=cutoffs)
-    pen.execute(f"CREATE TEMP TABLE figures AS {figures}")
+    if anew:
+        position = engine.meta("position", 0, pen=pen)
+        pen.execute(f"CREATE OR REPLACE TABLE purchases_next AS {engines.sql(facts.purchases)}")
+        told(1, 4)
+        figures = engines.sql(scores.figures, purchases=_NEXT, as_of=as_of, cutoffs=cutoffs)
+        pen.execute(f"CREATE TEMP TABLE figures AS {figures}")
+        folded = {"definitions": _definitions(), "at": clock.micros()}
+    else:
+        with engine.writing() as writer:  # nothing comes between what is judged here and its position
+            _judge_pending(writer, settled=True)
+            position = engine.meta("position", 0, pen=writer)
+            folded = engine.meta("folded", pen=writer)
+        told(1, 4)
+        _carry(pen, as_of, cutoffs)
     told(2, 4)
     if relearn:
         thresholds = Thresholds.from_rows(pen.execute(engines.sql(scores.thresholds)).fetchall())
@@ -187,14 +226,32 @@ def _build(
     count = pen.execute("SELECT count(*) FROM figures").fetchone()
     customers = count[0] if count else 0
     with ThreadPoolExecutor(1) as beside:  # models are reckoned on one core: the other answers what is asked often
-        asked = beside.submit(_answered, as_of, cutoffs, thresholds) if customers >= LARGE else None
+        asked = beside.submit(_answered, as_of, cutoffs, thresholds, anew) if customers >= LARGE else None
         model = worth.fit(pen, as_of=as_of) if relearn else worth.Model.from_json(engine.meta("model", pen=pen))
         told(3, 4)
         into = "CREATE OR REPLACE TABLE scores_next AS"
         _judge(pen, into, as_of=as_of, cutoffs=cutoffs, thresholds=thresholds, model=model)
         told(4, 4)
         found = asked.result() if asked else dict.fromkeys(answers.KEYS)
-    return _Built(position, thresholds, model, customers, found)
+    return _Built(position, thresholds, model, customers, found, folded, anew)
+
+
+def _carry(pen: duckdb.DuckDBPyConnection, as_of: int, cutoffs: Cutoffs) -> None:
+    """The temporary table `figures` from the scores of the last time. Counted anew is who did anything on the days
+    since then, which is only who is dated ahead: all others have been judged live."""
+    last = state()
+    assert last is not None
+    pen.execute(
+        """CREATE TEMP TABLE concerned AS SELECT DISTINCT customer_id FROM records SEMI JOIN
+           (SELECT record_id FROM events WHERE day > ? AND day <= ?) USING (record_id)""",
+        [last.as_of, as_of],
+    )
+    carried = engines.sql(scores.carried, as_of=as_of, cutoffs=cutoffs)
+    pen.execute(f"CREATE TEMP TABLE figures AS FROM ({carried}) ANTI JOIN concerned USING (customer_id)")
+    if pen.execute("SELECT 1 FROM concerned LIMIT 1").fetchone():
+        again = engines.sql(scores.figures, as_of=as_of, cutoffs=cutoffs, only=facts.CONCERNED)
+        pen.execute(f"INSERT INTO figures {again}")
+    pen.execute("DROP TABLE concerned")
 
 
 def _judge(
@@ -208,16 +265,18 @@ def _judge(
     pen.unregister("predicted")
 
 
-def _answered(as_of: int, cutoffs: Cutoffs, thresholds: Thresholds) -> dict[str, list[list[Any]]]:
-    """The questions over the whole history, from the purchases that are being built."""
+def _answered(as_of: int, cutoffs: Cutoffs, thresholds: Thresholds, anew: bool) -> dict[str, list[list[Any]]]:
+    """The questions over the whole history, from the purchases that are being built where they are."""
     pen = engine.cursor()
     try:
-        pen.execute("CREATE TEMP VIEW purchases AS FROM purchases_next")
+        if anew:
+            pen.execute("CREATE TEMP VIEW purchases AS FROM purchases_next")
+        pen.execute(f"CREATE TEMP TABLE visits AS {engines.sql(facts.visits, as_of=as_of)}")
         return {
             key: [
                 list(row)
                 for row in pen.execute(
-                    answers.sql_of(key, as_of=as_of, cutoffs=cutoffs, thresholds=thresholds)
+                    answers.sql_of(key, as_of=as_of, cutoffs=cutoffs, thresholds=thresholds, kept=True)
                 ).fetchall()
             ]
             for key in answers.KEYS
@@ -229,8 +288,9 @@ def _answered(as_of: int, cutoffs: Cutoffs, thresholds: Thresholds) -> dict[str,
 def _swap(own: Business, as_of: int, built: _Built, begun: float) -> State:
     with engine.writing() as pen:
         for table in ("purchases", "scores"):
-            pen.execute(f"DROP TABLE IF EXISTS {table}")
-            pen.execute(f"ALTER TABLE {table}_next RENAME TO {table}")
+            if table == "scores" or built.anew:
+                pen.execute(f"DROP TABLE IF EXISTS {table}")
+                pen.execute(f"ALTER TABLE {table}_next RENAME TO {table}")
         pen.execute("DELETE FROM pending WHERE position <= ?", [built.position])
         last = engine.meta("refresh", {}, pen=pen)
         new = State(
@@ -244,7 +304,8 @@ def _swap(own: Business, as_of: int, built: _Built, begun: float) -> State:
             zone=own.zone,
             customers=built.customers,
         )
-        kept = {"refresh": asdict(new), "stale": False, "cutoffs": cutoffs_of(own).to_json()}
+        kept: dict[str, Any] = {"refresh": asdict(new), "cutoffs": cutoffs_of(own).to_json(), "folded": built.folded}
+        kept |= {"stale": False} if built.anew else {}
         kept |= {"thresholds": built.thresholds.to_json(), "model": built.model.to_json()}
         kept |= {f"answer.{key}": rows for key, rows in built.answers.items()}
         engine.keep(pen, kept)

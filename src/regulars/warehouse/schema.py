@@ -42,4 +42,8 @@ STEPS: tuple[str, ...] = (
     ALTER TABLE scores ADD COLUMN taste VARCHAR;
     UPDATE meta SET value = 'true' WHERE key = 'stale';
     """,
+    """
+    ALTER TABLE scores ADD COLUMN visits BIGINT;
+    ALTER TABLE scores ADD COLUMN reduced BIGINT;
+    """,
 )

@@ -3,16 +3,16 @@
 import ibis
 import ibis.expr.types as ir
 
-from regulars.analytics.facts import PURCHASES, count_of, min_of, visits
+from regulars.analytics.facts import PURCHASES, VISITS, count_of, min_of, visits
 
 
-def retention(*, as_of: int | None = None, since_month: int | None = None) -> ir.Table:
+def retention(*, as_of: int | None = None, since_month: int | None = None, kept: bool = False) -> ir.Table:
     """Cohort retention: customers by the month of their first purchase (cohort), and how many of them buy again each
     month after (months_since 0 is the whole cohort). Share = customers ÷ customers at 0. A month without any buyer of
     the cohort has no row. Gross before and net after refunds, in that month. Months are calendar months of the
     business's zone; the last one is incomplete. Source: purchases of customers.
     """
-    days = visits(as_of=as_of)
+    days = VISITS if kept else visits(as_of=as_of)
     monthly = days.group_by("customer_id", "month").aggregate(gross=days.gross.sum(), net=days.net.sum())
     first = monthly.group_by("customer_id").aggregate(cohort=monthly.month.min())
     if since_month is not None:
@@ -24,13 +24,13 @@ def retention(*, as_of: int | None = None, since_month: int | None = None) -> ir
     )
 
 
-def time_between_purchases(*, as_of: int | None = None) -> ir.Table:
+def time_between_purchases(*, as_of: int | None = None, kept: bool = False) -> ir.Table:
     """Time between purchases: how many times so many days passed from one purchase of a customer to the next.
     Purchases of one day are one visit. Each row is a number of days, the times it occurred and the different customers
     it occurred with. Waiting that goes on (since the last purchase) isn't counted, so a young business looks quicker
     than it is. Source: purchases of customers.
     """
-    days = visits(as_of=as_of)
+    days = VISITS if kept else visits(as_of=as_of)
     before = days.day.lag().over(ibis.window(group_by="customer_id", order_by="day"))
     gaps = days.select(customer_id=days.customer_id, gap_days=days.day - before)
     gaps = gaps.filter(gaps.gap_days.notnull())

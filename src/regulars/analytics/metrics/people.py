@@ -8,7 +8,7 @@ import ibis.expr.types as ir
 
 from regulars.analytics import lifecycle
 from regulars.analytics.cutoffs import Cutoffs, Thresholds
-from regulars.analytics.facts import SCORES, count_of, customers, max_of, visits
+from regulars.analytics.facts import SCORES, VISITS, count_of, customers, max_of, visits
 from regulars.kernel import clock
 
 _NEVER = 10**9
@@ -62,7 +62,9 @@ def warnings() -> ir.Table:
     )
 
 
-def stage_flow(*, months: tuple[tuple[int, int], ...], cutoffs: Cutoffs, thresholds: Thresholds) -> ir.Table:
+def stage_flow(
+    *, months: tuple[tuple[int, int], ...], cutoffs: Cutoffs, thresholds: Thresholds, kept: bool = False
+) -> ir.Table:
     """Flow between stages: for each pair of consecutive month ends (`month_ends`), how many customers went from which
     stage to which. Stages at past month ends follow the same rule as today's, from what was known by then; only the
     population's rhythm is today's. An empty from_stage: no customer yet at the earlier end. Anonymous
@@ -71,7 +73,7 @@ def stage_flow(*, months: tuple[tuple[int, int], ...], cutoffs: Cutoffs, thresho
     """
     if len(months) < 2:
         raise ValueError("a flow needs at least two month ends")
-    days = visits()
+    days = VISITS if kept else visits()
     # A column per month end instead of a row: one pass over the visits, no join of customers with months.
     held = days.group_by("customer_id").aggregate(
         first_day=days.day.min(),

@@ -12,7 +12,8 @@ KEYS = ("retention", "time_between_purchases", "second_order", "new_and_returnin
 MONTHS = 7
 
 
-def sql_of(key: str, *, as_of: int, cutoffs: Cutoffs, thresholds: Thresholds) -> str:
+def sql_of(key: str, *, as_of: int, cutoffs: Cutoffs, thresholds: Thresholds, kept: bool = False) -> str:
+    """`kept`: there is a table of facts.visits up to the day, which some of the questions share."""
     if key == "new_and_returning":
         sql = metrics.sql(key, by="month", until=as_of)
     elif key == "stage_flow":
@@ -22,9 +23,11 @@ def sql_of(key: str, *, as_of: int, cutoffs: Cutoffs, thresholds: Thresholds) ->
         if tomorrow.day > 1:  # the running month, as far as it goes
             ends = (*ends, (running, as_of))
         # Of the population only the rhythm matters here: the rest would make a new statement of every refresh.
-        sql = metrics.sql(key, months=ends, cutoffs=cutoffs, thresholds=Thresholds(gap=thresholds.gap))
-    else:
+        sql = metrics.sql(key, months=ends, cutoffs=cutoffs, thresholds=Thresholds(gap=thresholds.gap), kept=kept)
+    elif key == "second_order":
         sql = metrics.sql(key, as_of=as_of)
+    else:
+        sql = metrics.sql(key, as_of=as_of, kept=kept)
     return f"{sql} ORDER BY ALL"
 
 
