@@ -214,11 +214,15 @@ def main() -> None:
               f"figures and purchases alone {ours / hand:.2f}; all {whole['seconds'] / hand:.2f}")  # fmt: skip
         with engine.writing() as pen:
             pen.execute("DROP TABLE hand_purchases; DROP TABLE hand_scores")
-            pen.execute("INSERT INTO pending SELECT record_id, ? FROM records USING SAMPLE 500 ROWS", [state.position])
+            pen.execute(
+                "INSERT INTO pending SELECT record_id, ?, false FROM records USING SAMPLE 500 ROWS", [state.position]
+            )
         with timed("live refresh of 500 customers"):
             refresh.live()
         with engine.writing() as pen:
-            pen.execute("INSERT INTO pending SELECT record_id, ? FROM records USING SAMPLE 1 ROWS", [state.position])
+            pen.execute(
+                "INSERT INTO pending SELECT record_id, ?, false FROM records USING SAMPLE 1 ROWS", [state.position]
+            )
         with timed("live refresh of one customer"):
             refresh.live()
         snapshot = queries.snapshot()

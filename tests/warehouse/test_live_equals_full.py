@@ -32,6 +32,7 @@ money = st.fixed_dictionaries(
         "currency": st.sampled_from(["CNY", "USD"]),
     },
 )  # fmt: skip
+answer = st.fixed_dictionaries({"kind": st.sampled_from(["nps", "csat"]), "score": st.integers(0, 10)})
 deed = st.one_of(
     st.tuples(st.just("Order Completed"), record, money),
     st.tuples(st.just("Order Completed"), record, money),

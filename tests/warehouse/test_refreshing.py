@@ -194,7 +194,7 @@ def test_expected_value_is_given_where_there_is_enough_to_learn_from(happened: H
         assert 0 <= row.value_low <= row.value_high
     live = engine.read("SELECT * FROM scores ORDER BY 1")
     with engine.writing() as pen:
-        pen.execute("INSERT INTO pending SELECT record_id, 0 FROM records")
+        pen.execute("INSERT INTO pending SELECT record_id, 0, true FROM records")
     with clock.frozen(at("2025-12-31 12:00")):
         assert refresh.live() == 40
     assert engine.read("SELECT * FROM scores ORDER BY 1") == live

@@ -16,6 +16,7 @@ MOODS: dict[str, Text] = {
     "unhappy": Text(en="Unhappy", zh="不满"),
 }
 MOOD_DAYS = 365
+MOOD_EVENTS = ("Survey Answered", "Complaint Filed")
 MOOD_MEANING = Text(
     en="What the customer let us know last, within a year: happy after 9 or 10 for “would you recommend us?” (NPS) "
     "or 4 or 5 for satisfaction (CSAT); unhappy after up to 6, or up to 2, or a complaint; neutral after anything "
@@ -48,7 +49,7 @@ def mood(
     The latest decides, of the same moment the later in the log. Scores out of range say nothing.
     """
     rows = between(events, as_of - MOOD_DAYS + 1, as_of)
-    rows = rows.filter(rows.record_id.notnull(), rows.name.isin(("Survey Answered", "Complaint Filed")))
+    rows = rows.filter(rows.record_id.notnull(), rows.name.isin(MOOD_EVENTS))
     kept = records.select("record_id", "customer_id")
     if only is not None:
         kept = kept.semi_join(only, "customer_id")

@@ -252,12 +252,15 @@ def _append(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], own: Business)
     _insert(pen, "events", tables[0])
     _insert(pen, "lines", tables[1])
     _newest(pen, *tables)
-    touched = _keep_records(pen, rows, events)
+    touched, moved = _keep_records(pen, rows, events)
     if touched:
-        last = rows[-1].position
-        pending = pa.table({"record_id": pa.array(sorted(touched), pa.int64())})
-        pending = pending.append_column("position", pa.array([last] * pending.num_rows, pa.int64()))
-        _insert(pen, "pending", pending)
+        ids = sorted(touched)
+        pending = {
+            "record_id": pa.array(ids, pa.int64()),
+            "position": pa.array([rows[-1].position] * len(ids), pa.int64()),
+            "anew": pa.array([id in moved for id in ids], pa.bool_()),
+        }
+        _insert(pen, "pending", pa.table(pending))
 
 
 def _table(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
@@ -464,8 +467,11 @@ class _Orders:
         return made
 
 
-def _keep_records(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], events: list[tuple[Any, ...]]) -> set[int]:
-    """Bring `records` up to these events; which records changed (those whose customer did included)."""
+def _keep_records(
+    pen: duckdb.DuckDBPyConnection, rows: list[EventRow], events: list[tuple[Any, ...]]
+) -> tuple[set[int], set[int]]:
+    """Bring `records` up to these events; which records changed, and those among them whose customer did, whose
+    whole history counts otherwise now."""
     first: dict[int, int] = {}
     known, structure = set[int](), list[EventRow]()
     for row, event in zip(rows, events, strict=True):
@@ -481,14 +487,15 @@ def _keep_records(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], events: 
         elif row.name == "Customer Erased":
             structure.append(row)
     if not first:
-        return set()
+        return set(), set()
     seen = {
         "record_id": pa.array(first.keys(), pa.int64()), "customer_id": pa.array(first.keys(), pa.int64()),
         "known": pa.array([id in known for id in first], pa.bool_()),
         "erased": pa.array([False] * len(first)), "created_day": pa.array(first.values(), pa.int32()),
     }  # fmt: skip
     _keep_seen(pen, pa.table(seen, schema=RECORDS))
-    return set(first) | (_restructure(pen, structure) if structure else set())
+    moved = _restructure(pen, structure) if structure else set()
+    return set(first) | moved, moved
 
 
 def _keep_seen(pen: duckdb.DuckDBPyConnection, seen: pa.Table) -> None:

@@ -21,7 +21,7 @@ import duckdb
 import ibis
 
 from regulars.accounts.queries import Business, business
-from regulars.analytics import engines, facts, scores
+from regulars.analytics import engines, facts, scores, traits
 from regulars.analytics.cutoffs import Cutoffs, Thresholds
 from regulars.kernel import clock
 from regulars.warehouse import engine, feed, queries, worth
@@ -42,6 +42,8 @@ _building = threading.Event()
 _NEXT = ibis.table(facts.PURCHASES.schema(), name="purchases_next")
 _PREDICTED = ("p_alive", "expected_orders", "expected_value", "value_low", "value_high")
 _COLUMNS = ", ".join(facts.SCORES.columns)
+_TELLING = 'position, name, record_id, "at", day, category, score'
+"""The columns of events that figures need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +307,7 @@ def _swap(own: Business, as_of: int, built: _Built, begun: float) -> State:
             customers=built.customers,
         )
         kept: dict[str, Any] = {"refresh": asdict(new), "cutoffs": cutoffs_of(own).to_json(), "folded": built.folded}
-        kept |= {"stale": False} if built.anew else {}
+        kept |= {"judged": built.position} | ({"stale": False} if built.anew else {})
         kept |= {"thresholds": built.thresholds.to_json(), "model": built.model.to_json()}
         kept |= {f"answer.{key}": rows for key, rows in built.answers.items()}
         engine.keep(pen, kept)
@@ -329,7 +331,10 @@ def _judge_pending(pen: duckdb.DuckDBPyConnection, *, settled: bool) -> int:
     """Replace purchases and scores of all customers with pending records, in the transaction of `pen`; `settled`:
     they aren't pending any more then.
 
-    Their rows are cut out once into temporary tables of the same names, which the definitions then see instead.
+    Their rows are cut out once into temporary tables of the same names, which the definitions then see instead. Of
+    their events only when they were last seen and their mood count: the events since the last time tell, and what their
+    scores say, as one event; all events of theirs are read only where records came or went, or who has a mood told
+    another.
     """
     last = State(**engine.meta("refresh", pen=pen))
     thresholds = Thresholds.from_json(engine.meta("thresholds", pen=pen))
@@ -341,18 +346,43 @@ def _judge_pending(pen: duckdb.DuckDBPyConnection, *, settled: bool) -> int:
     home = pen.execute("SELECT current_database()").fetchone()
     main = f'"{home[0] if home else "warehouse"}".main'
     # The roots that changed records have now, and the records themselves: before a merge they were roots.
+    since = engine.meta("judged", pen=pen)
     pen.execute(f"""
-        CREATE TEMP TABLE gone AS SELECT DISTINCT record_id AS customer_id FROM pending UNION
-            SELECT customer_id FROM records SEMI JOIN pending USING (record_id);
-        CREATE TEMP TABLE mine AS FROM {main}.records SEMI JOIN gone USING (customer_id);
-        CREATE TEMP TABLE lines AS FROM {main}.lines SEMI JOIN mine USING (record_id);
-        CREATE TEMP TABLE events AS FROM {main}.events SEMI JOIN mine USING (record_id);
+        CREATE TEMP TABLE gone AS SELECT customer_id, bool_or(anew) AS anew FROM (
+            SELECT record_id AS customer_id, anew IS DISTINCT FROM false AS anew FROM pending UNION ALL
+            SELECT customer_id, anew IS DISTINCT FROM false FROM records JOIN pending USING (record_id)) GROUP BY 1;
+        CREATE TEMP TABLE mine AS FROM {main}.records JOIN gone USING (customer_id);
+        CREATE TEMP TABLE lines AS SELECT * EXCLUDE (product_id, category, name, quantity, currency)
+            FROM {main}.lines SEMI JOIN mine USING (record_id);
+        CREATE TEMP TABLE events AS SELECT {_TELLING}
+            FROM {main}.events SEMI JOIN mine USING (record_id) WHERE position > {since or 0};
+    """)  # noqa: S608
+    if since:
+        pen.execute(
+            f"""CREATE TEMP TABLE kept AS SELECT customer_id, last_seen_day, mood FROM {main}.scores
+                SEMI JOIN (FROM mine WHERE NOT anew) USING (customer_id);
+            UPDATE mine SET anew = true WHERE customer_id IN (SELECT customer_id FROM kept WHERE mood IS NOT NULL)
+                AND customer_id IN (SELECT customer_id FROM mine JOIN temp.events USING (record_id)
+                WHERE name IN {traits.MOOD_EVENTS});"""  # noqa: S608 (our own names)
+        )
+        if pen.execute("SELECT 1 FROM mine WHERE anew LIMIT 1").fetchone():
+            pen.execute(
+                f"""INSERT INTO temp.events SELECT {_TELLING} FROM {main}.events
+                    SEMI JOIN (FROM mine WHERE anew) USING (record_id) WHERE position <= {since}"""  # noqa: S608
+            )
+        pen.execute(
+            """INSERT INTO temp.events SELECT -1, if(mood IS NULL, '', 'Survey Answered'), record_id, -1, last_seen_day,
+               'nps', CASE mood WHEN 'happy' THEN 10 WHEN 'neutral' THEN 8 ELSE 0 END
+               FROM kept JOIN mine USING (customer_id) WHERE NOT anew AND last_seen_day IS NOT NULL;
+               DROP TABLE kept"""
+        )
+    pen.execute(f"""
         ALTER TABLE temp.mine RENAME TO records;
         CREATE TEMP TABLE purchases AS {engines.sql(facts.purchases)};
     """)  # noqa: S608
     pen.execute(f"CREATE TEMP TABLE figures AS {engines.sql(scores.figures, as_of=last.as_of, cutoffs=cutoffs)}")
     for table in ("purchases", "scores"):
-        pen.execute(f"DELETE FROM {main}.{table} WHERE customer_id IN (FROM gone)")  # noqa: S608
+        pen.execute(f"DELETE FROM {main}.{table} WHERE customer_id IN (SELECT customer_id FROM gone)")  # noqa: S608
     pen.execute(f"INSERT INTO {main}.purchases FROM temp.purchases")
     _judge(
         pen, f"INSERT INTO {main}.scores", as_of=last.as_of, cutoffs=cutoffs, thresholds=thresholds, model=model
@@ -362,5 +392,6 @@ def _judge_pending(pen: duckdb.DuckDBPyConnection, *, settled: bool) -> int:
         pen.execute(f"DROP TABLE temp.{table}")
     if settled:
         pen.execute("DELETE FROM pending WHERE position <= ?", [found[0]])
-    engine.keep(pen, {"live": engine.meta("live", 0, pen=pen) + 1})
+    judged = {"judged": engine.meta("position", 0, pen=pen), "live": engine.meta("live", 0, pen=pen) + 1}
+    engine.keep(pen, judged)
     return count[0] if count else 0

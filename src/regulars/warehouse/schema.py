@@ -45,5 +45,6 @@ STEPS: tuple[str, ...] = (
     """
     ALTER TABLE scores ADD COLUMN visits BIGINT;
     ALTER TABLE scores ADD COLUMN reduced BIGINT;
+    ALTER TABLE pending ADD COLUMN anew BOOLEAN;
     """,
 )
