@@ -65,6 +65,8 @@ def test_figures_of_a_customer(shop: Shop, world: World) -> None:
         "channel": "store",
         "mood": None,
         "taste": None,
+        "visits": 2,
+        "reduced": 0,
     }
 
 

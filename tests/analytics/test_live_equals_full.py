@@ -61,6 +61,18 @@ def test_live_equals_full(shop: Shop, seed: int) -> None:
     assert live["scores"] == sorted(shop.read(scores.scores(**whole)), key=repr)
 
 
+@pytest.mark.parametrize("later", [0, 1, 200])
+def test_figures_carried_on_are_those_of_the_later_day(shop: Shop, later: int) -> None:
+    shop.hold(random_world(5, customers=300))
+    thresholds = Thresholds(gap=25)
+    shop.keep("scores", scores.scores(as_of=TODAY, cutoffs=Cutoffs(), thresholds=thresholds))
+    for table, column in (("events", "day"), ("purchases", "day")):
+        shop.connection.execute(f"DELETE FROM {table} WHERE {column} > {TODAY}")
+    wanted = shop.read(scores.figures(as_of=TODAY + later, cutoffs=Cutoffs(churn_window_days=150)))
+    carried = shop.read(scores.carried(as_of=TODAY + later, cutoffs=Cutoffs(churn_window_days=150)))
+    assert sorted(carried, key=repr) == sorted(wanted, key=repr)
+
+
 def test_the_flow_ends_where_the_scores_are(shop: Shop) -> None:
     shop.hold(random_world(3, customers=500))
     thresholds = Thresholds(gap=25)

@@ -122,5 +122,6 @@ def test_folds_of_some_customers_are_the_same_on_both(engines: tuple[Duck, Any, 
     assert same(duck, spark, facts.purchases(only=facts.CONCERNED))
     assert same(duck, spark, facts.seen(as_of=TODAY, only=facts.CONCERNED))
     assert {row[1] for row in same(duck, spark, traits.mood(as_of=TODAY))} == set(traits.MOODS)
+    assert same(duck, spark, scores.carried(as_of=TODAY + 30, cutoffs=Cutoffs()))
     live = scores.scores(as_of=TODAY, cutoffs=Cutoffs(), thresholds=thresholds, only=facts.CONCERNED)
     assert same(duck, spark, live)

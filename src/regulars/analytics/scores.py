@@ -132,14 +132,16 @@ def carried(
     spent = bought.group_by("customer_id").aggregate(
         recent=sum_of(recent, bought.net), before=sum_of(~recent, bought.net)
     )
+    moving = ("recency_days", "silent_days", "spend_recent", "spend_before", "mood")
+    standing = [name for name in FIGURES.columns if name in SCORES.columns and name not in moving]
     rows = (
-        table.drop("mood")
+        table.select(*standing)
         .left_join(spent, "customer_id")
         .drop("customer_id_right")
         .left_join(traits.mood(events, records, as_of=as_of), "customer_id")
         .drop("customer_id_right")
     )
-    told = {name: rows[name] for name in FIGURES.columns if name in SCORES.columns} | {
+    told = {name: rows[name] for name in (*standing, "mood")} | {
         "own_gap": lifecycle.own_gap(rows.visits, rows.first_day, rows.last_day),
         "recency_days": as_of - rows.last_day,
         "silent_days": as_of - rows.last_seen_day,

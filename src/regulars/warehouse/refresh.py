@@ -379,7 +379,7 @@ def _judge_pending(pen: duckdb.DuckDBPyConnection, *, settled: bool) -> int:
     pen.execute(f"""
         ALTER TABLE temp.mine RENAME TO records;
         CREATE TEMP TABLE purchases AS {engines.sql(facts.purchases)};
-    """)  # noqa: S608
+    """)
     pen.execute(f"CREATE TEMP TABLE figures AS {engines.sql(scores.figures, as_of=last.as_of, cutoffs=cutoffs)}")
     for table in ("purchases", "scores"):
         pen.execute(f"DELETE FROM {main}.{table} WHERE customer_id IN (SELECT customer_id FROM gone)")  # noqa: S608
