@@ -3,6 +3,7 @@
 import click
 
 from regulars.accounts.capabilities import CAPABILITIES
+from regulars.cli.migrate import migrate
 
 
 @click.group()
@@ -17,6 +18,7 @@ def add(name: str) -> None:
     from regulars.accounts.actors import SYSTEM
     from regulars.accounts.services import add_write_key
 
+    migrate()
     click.echo(add_write_key(name=name, by=SYSTEM).key)
 
 
@@ -28,6 +30,7 @@ def add_api(name: str, scopes: tuple[str, ...]) -> None:
     from regulars.accounts.actors import SYSTEM
     from regulars.accounts.services import add_api_key
 
+    migrate()
     _, secret = add_api_key(name=name, scopes=list(scopes), by=SYSTEM)
     click.echo(secret)
 
@@ -37,5 +40,6 @@ def show() -> None:
     """The write keys in use."""
     from regulars.accounts.queries import write_keys
 
+    migrate()
     for row in write_keys().filter(revoked_at=None):
         click.echo(f"{row.key}\t{row.name}")

@@ -2,6 +2,8 @@
 
 import click
 
+from regulars.cli.migrate import migrate
+
 
 @click.group()
 def command() -> None:
@@ -18,6 +20,7 @@ def add(email: str, name: str, role: str, password: str) -> None:
     from regulars.accounts.actors import SYSTEM
     from regulars.accounts.services import add_staff
 
+    migrate()
     add_staff(email=email, name=name or email.partition("@")[0], role=role, password=password, by=SYSTEM)
     click.echo(email)
 
@@ -33,6 +36,7 @@ def password(email: str, password: str) -> None:
     from regulars.kernel.errors import NotFound
     from regulars.kernel.languages import Text
 
+    migrate()
     person = staff().filter(email__iexact=email).first()
     if person is None:
         raise NotFound("staff", Text("There is nobody of this address.", "没有使用该邮箱的员工。"))
