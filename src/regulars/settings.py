@@ -19,19 +19,23 @@ MODULES = Path(os.environ.get("REGULARS_NODE_MODULES", ROOT.parent.parent / "nod
 def _secret() -> str:
     """The key that signs sessions and links: made once, readable by the owner of the folder only."""
     path = HOME / "secret.key"
+    if path.exists() and (kept := path.read_text().strip()):
+        return kept
+    fresh = secrets.token_urlsafe(48)
+    half = path.with_suffix(f".{os.getpid()}.half")
+    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(fresh)
+        file.flush()
+        os.fsync(file.fileno())  # or a power cut leaves an empty file behind
     try:
-        return path.read_text()
-    except FileNotFoundError:
-        fresh = secrets.token_urlsafe(48)
-        half = path.with_suffix(f".{os.getpid()}.half")
-        with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(fresh)
-        try:
+        if path.exists():  # and is empty
+            half.replace(path)
+        else:
             os.link(half, path)  # the first of two that start at once wins
-        except FileExistsError:
-            fresh = path.read_text()
-        half.unlink()
-        return fresh
+    except FileExistsError:
+        fresh = path.read_text()
+    half.unlink(missing_ok=True)
+    return fresh
 
 
 def _database(url: str) -> dict[str, Any]:

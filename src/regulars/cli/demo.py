@@ -23,8 +23,6 @@ def command(customers: int, seed: int, last_day: datetime | None, if_empty: bool
     if evaluate:
         evaluation()(say=click.echo)
         return
-    from django.core.management import call_command
-
     from regulars.accounts.queries import business
     from regulars.demo.world import world
     from regulars.kernel import clock
@@ -42,7 +40,7 @@ def command(customers: int, seed: int, last_day: datetime | None, if_empty: bool
 
     try:
         with control.owning():
-            call_command("migrate", verbosity=0, interactive=False)
+            control.bring_up_to_date()
             _load(made(), feeding=True)
             refresh.full()
     except Conflict as taken:
@@ -53,14 +51,12 @@ def command(customers: int, seed: int, last_day: datetime | None, if_empty: bool
 
 def _used() -> bool:
     """Whether anything has happened in this folder, or somebody works in it."""
-    from django.core.management import call_command
-
     from regulars.accounts.queries import staff
     from regulars.eventlog.queries import last_position
     from regulars.wiring import control
 
     with control.owning():
-        call_command("migrate", verbosity=0, interactive=False)
+        control.bring_up_to_date()
         return last_position() > 0 or staff().exists()
 
 

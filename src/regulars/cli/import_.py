@@ -71,12 +71,11 @@ def _import(
     kind: "Kind", *, file: Path, mapping: str | None, dry_run: bool, rejects: Path | None, encoding: str, sheet: str,
     source: str | None, foreign: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    from django.core.management import call_command
-
     from regulars.accounts.actors import SYSTEM
     from regulars.imports import queries, services
+    from regulars.wiring import control
 
-    call_command("migrate", verbosity=0, interactive=False)
+    control.bring_up_to_date(owner=False)
     wanted = _wanted(mapping, kind)
     terminal = _Terminal()
     row = queries.unfinished(digest=_digest(file), kind=kind, actor=SYSTEM.ref) if not dry_run else None

@@ -11,6 +11,6 @@ def command() -> None:
 
 def migrate() -> None:
     """For commands that may be the first ever given on a folder."""
-    from django.core.management import call_command
+    from regulars.wiring.control import bring_up_to_date
 
-    call_command("migrate", verbosity=0, interactive=False)
+    bring_up_to_date(owner=False)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 @click.option("--host", default="127.0.0.1", show_default=True, help="On which address; 0.0.0.0 for all.")
 def command(port: int, host: str) -> None:
     """Answer requests and do all the work behind them, until told to stop (Ctrl-C)."""
-    from django.core.management import call_command
     from django.db import connections
 
     from regulars.wiring import control
@@ -29,7 +28,7 @@ def command(port: int, host: str) -> None:
         from regulars.eventlog.ingest import door
         from regulars.wiring import loops, receiving
 
-        call_command("migrate", verbosity=0, interactive=False)
+        control.bring_up_to_date()
         with control.listening(_served()):
             news = wake.Bell()
             inbox = receiving.open_inbox(news.ring)

@@ -177,6 +177,16 @@ def follow(subscribers: Sequence[Subscriber], *, from_now: Collection[str] = ())
         )
 
 
+def put_back(subscriber: str, position: int) -> bool:
+    """Have a subscriber with a place of its own that isn't as far as its cursor says begin there again; whether it
+    wasn't.
+    """
+    moved = Cursor.objects.filter(name=subscriber, position__gt=position).update(
+        position=position, failures=0, retry_at=None, error="", moved_at=clock.now()
+    )
+    return moved > 0
+
+
 @transaction.atomic
 def replay(*, subscriber: str, position: int, by: Actor) -> None:
     """Put a subscriber's cursor back (or on) so that the next event it gets is the one after `position`."""

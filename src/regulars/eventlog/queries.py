@@ -57,6 +57,12 @@ def last_position() -> int:
     return Numbering.objects.filter(id=1).values_list("last", flat=True).first() or 0
 
 
+def first_position() -> int:
+    """The position of the oldest event that is kept; one beyond the last when none is."""
+    found = Event.objects.filter(position__gt=0).order_by("position").values_list("position", flat=True).first()
+    return found or last_position() + 1
+
+
 def after(position: int, limit: int = 1000, *, names: Collection[str] | None = None) -> list[EventRow]:
     """The events with the next `limit` positions, in order; fewer when narrowed to `names`."""
     where, params = "WHERE position > %s AND position <= %s", [position, position + limit]

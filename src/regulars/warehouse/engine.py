@@ -51,7 +51,7 @@ def _connect(file: Path) -> duckdb.DuckDBPyConnection:
             },
         )
     except duckdb.IOException as fault:
-        if "lock" not in str(fault).lower():
+        if "could not set lock" not in str(fault).lower():
             raise
         raise Conflict(
             "warehouse_in_use",

@@ -20,8 +20,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
-from django.db import connections
+from django.db import connection, connections
+from django.db.migrations.loader import MigrationLoader
 
 from regulars.kernel import languages
 from regulars.kernel.errors import Conflict, Problem, no_room
@@ -111,9 +113,6 @@ def run(command: Served, say: Say, arguments: Mapping[str, Any]) -> Any:
             with line:
                 return _ask(line, command, say, arguments)
         with contextlib.suppress(Conflict), owning():
-            from django.core.management import call_command
-
-            call_command("migrate", verbosity=0, interactive=False)
             return _here(command, say, arguments)
         pause.wait(0.1)
     with owning():  # says who has it
@@ -122,6 +121,7 @@ def run(command: Served, say: Say, arguments: Mapping[str, Any]) -> Any:
 
 def _here(command: Served, say: Say, arguments: Mapping[str, Any]) -> Any:
     try:
+        bring_up_to_date()
         return command.function(say, **arguments)
     except Conflict as problem:  # a Conflict of the command isn't one about the folder
         raise Problem(problem.code, problem.text, field=problem.field) from problem
@@ -156,6 +156,35 @@ def _ask(line: socket.socket, command: Served, say: Say, arguments: Mapping[str,
         "server_gone",
         Text("The server stopped meanwhile. Try again.", "服务在执行过程中停止了，请重试。"),
     )
+
+
+def bring_up_to_date(*, owner: bool = True) -> None:
+    """Create or upgrade the database and see, as the folder's owner, that the warehouse agrees with it. Raises Conflict
+    for a database of a newer version, before anything is changed, and what `agreement.ensure` raises.
+    """
+    from django.core.management import call_command
+
+    _not_newer()
+    call_command("migrate", verbosity=0, interactive=False)
+    if owner:
+        from regulars.warehouse import agreement
+
+        agreement.ensure()
+
+
+def _not_newer() -> None:
+    own = {app.label for app in apps.get_app_configs() if app.name.startswith("regulars.")}
+    loader = MigrationLoader(connection)
+    unknown = {(app, name) for app, name in loader.applied_migrations if app in own} - set(loader.disk_migrations)
+    if unknown:
+        raise Conflict(
+            "database_too_new",
+            Text(
+                "The database was written by a newer version of Regulars ({what}). Upgrade the program, or restore a "
+                "backup made by this version; nothing was changed.",
+                "数据库由更新版本的熟客写入（{what}）。请升级程序，或恢复当前版本生成的备份；未作任何更改。",
+            ).filled(what=", ".join(sorted(f"{app} {name}" for app, name in unknown))),
+        )
 
 
 @contextmanager
