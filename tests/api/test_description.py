@@ -1,10 +1,12 @@
 """The description of the API: valid, complete, as it was agreed; and every operation keeps to it."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import hypothesis
+import pytest
 import schemathesis
 from django.test import Client
 from django.test.client import ClientHandler
@@ -70,10 +72,40 @@ def test_the_documentation_page_asks_nobody_else(db: None) -> None:
     page = client.get("/api/docs")
     assert page.status_code == 200
     text = page.content.decode()
-    assert "http://" not in text and "https://" not in text
-    assert "/static/ninja/swagger-ui-bundle.js" in text and "/api/v1/openapi.json" in text
+    assert set(re.findall(r'(?:src|href)="([^"]+)"', text)) == {
+        "/", "data:,", "/api/v1/openapi.json", "?lang=zh-Hans", "/static/ninja/swagger-ui.css", "/static/api/docs.css",
+        "/static/ninja/swagger-ui-bundle.js", "/static/api/docs.js",
+    }  # fmt: skip
     assert client.get("/static/ninja/swagger-ui-bundle.js").status_code == 200
     assert client.get("/api/v1/openapi.json").json()["openapi"].startswith("3.1")
+
+
+@pytest.mark.parametrize(
+    ("asked", "accepts", "lang"),
+    [("", "zh-CN", "zh-Hans"), ("", "en-GB", "en"), ("?lang=en", "zh-CN", "en"), ("?lang=zh-CN", "en", "zh-Hans")],
+)
+def test_the_documentation_speaks_one_language(asked: str, accepts: str, lang: str, db: None) -> None:
+    page = Client(headers={"Accept-Language": accepts}).get(f"/api/docs{asked}")
+    text = page.content.decode()
+    assert page["Content-Language"] == lang and f'<html lang="{lang}">' in text
+    told = json.loads(text.partition('id="description" type="application/json">')[2].partition("</script>")[0])
+    assert told["paths"].keys() == DESCRIBED["paths"].keys()
+    chinese, words = lang == "zh-Hans", list(_words(told))
+    assert len(words) > 400 and not any(" · " in word for word in words)
+    assert [word for word in words if bool(re.search(r"[\u4e00-\u9fff]", word)) != chinese and len(word) > 12] == []
+
+
+def _words(part: Any) -> Iterator[str]:
+    """All descriptions and summaries of operations, parameters, properties and answers."""
+    if isinstance(part, list):
+        for item in part:
+            yield from _words(item)
+    elif isinstance(part, dict):
+        for key, value in part.items():
+            if key in ("description", "summary") and isinstance(value, str):
+                yield value
+            else:
+                yield from _words(value)
 
 
 def _application(environ: Any, start_response: Any) -> list[bytes]:

@@ -99,6 +99,28 @@ def test_orders_come_in_once_and_show_in_orders_figures_and_segments(program: Pr
     assert program.get("/segments/rfm:nothing/customers")[0] == 404
 
 
+def test_customers_say_how_they_feel_and_are_found_by_it(program: Program) -> None:
+    for user, score in (("u1", 2), ("u2", 10), ("u3", None)):
+        who = [{"kind": "user_id", "value": user}]
+        program.post("/orders", {"order_id": f"A-{user}", "identities": who, "total": 10, "at": yesterday()})
+        if score is not None:
+            answer = {"event": "Survey Answered", "identities": who, "properties": {"kind": "nps", "score": score}}
+            assert program.post("/events", {"events": [answer | {"at": yesterday()}]})[1]["accepted"] == 1
+    fed()
+    rows = {row["identities"][0]["value"]: row for row in program.get("/customers")[1]["data"]}
+    assert {user: (row["mood"], row["taste"]) for user, row in rows.items()} == {
+        "u1": ("unhappy", None), "u2": ("happy", None), "u3": (None, None),
+    }  # fmt: skip
+    status, page = program.get("/customers?mood=unhappy")
+    assert (status, [row["id"] for row in page["data"]], page["next_cursor"]) == (200, [rows["u1"]["id"]], None)
+    assert program.get(f"/customers/{rows['u1']['id']}")[1]["worth"]["mood"] == "unhappy"
+    assert program.get("/customers?mood=unhappy&q=u2")[1]["data"] == []
+    assert program.get("/customers?mood=unhappy&tag=VIP")[1]["data"] == []
+    assert program.get("/customers?taste=price")[1]["data"] == []
+    assert program.get("/customers?mood=angry")[0] == 422
+    assert program.get("/customers?mood=happy&cursor=x")[0] == 422
+
+
 def test_a_webhook_is_added_listed_and_removed(program: Program, settings: Any) -> None:
     status, problem = program.post("/webhooks", {"url": "https://127.0.0.1/x"})
     assert (status, problem["code"]) == (422, "url_private")

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from ninja import NinjaAPI, Swagger
+from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.security import HttpBearer
 
@@ -105,7 +105,6 @@ def build() -> Api:
         version=regulars.__version__,
         description=_ABOUT,
         auth=Key(),
-        docs=Swagger(settings={"persistAuthorization": True, "docExpansion": "list"}),
         docs_url=None,
         openapi_url="/openapi.json",
         urls_namespace="api-v1",

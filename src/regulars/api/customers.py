@@ -31,8 +31,9 @@ from regulars.api.wording import said
 from regulars.customers import queries, services
 from regulars.kernel import clock
 from regulars.warehouse.queries import customer as scored
+from regulars.warehouse.queries import customers as listed
 from regulars.warehouse.queries import snapshot
-from regulars.wiring import erasures
+from regulars.wiring import erasures, exports
 
 router = Router(tags=["customers"])
 TagName = Annotated[str, Path(min_length=1, max_length=50, description=said("The tag.", "标签。"))]
@@ -41,14 +42,16 @@ Purpose = Literal["marketing", "service", "survey"]
 
 
 def rows_of(ids: list[int]) -> list[dict[str, Any]]:
-    """Customers in a list, in the order of their ids; four queries whatever the number."""
+    """Customers in a list, in the order of their ids; five queries whatever the number."""
     cards = queries.by_ids(ids)
     identities = queries.identities_of(ids)
     tags = queries.tags_of(ids)
+    judged = listed.scores_of(snapshot(), ids)
     return [
         {
             "id": cards[id].id, "name": str(cards[id].title), "known": cards[id].known, "erased": cards[id].erased,
             "city": cards[id].city, "home_store": cards[id].home_store, "identities": identities[id], "tags": tags[id],
+            "mood": judged[id].mood if id in judged else None, "taste": judged[id].taste if id in judged else None,
             "created_at": cards[id].created_at, "last_seen_at": cards[id].last_seen_at,
         }
         for id in ids
@@ -65,7 +68,7 @@ def full(id: int) -> dict[str, Any]:
         worth = {
             "orders": scores.orders, "net": scores.net, "stage": scores.stage, "rfm_group": scores.rfm_group,
             "r": scores.r, "f": scores.f, "m": scores.m, "warned": scores.warned,
-            "expected_value": scores.expected_value, "last_order": last,
+            "expected_value": scores.expected_value, "last_order": last, "mood": scores.mood, "taste": scores.taste,
         }  # fmt: skip
     return {
         "id": profile.id, "profile": profile.fields, "attributes": profile.custom, "known": profile.known,
@@ -94,12 +97,30 @@ def list_customers(
     known: Annotated[
         bool | None, Query(description=said("Known ones only, or the others.", "仅已识别或未识别客户。"))
     ] = None,
+    mood: Annotated[
+        Literal["happy", "neutral", "unhappy"] | None,
+        Query(description=said("Who feels so, by the last refresh of the figures.", "按最近一次指标计算的情绪。")),
+    ] = None,
+    taste: Annotated[
+        Literal["price", "quality"] | None,
+        Query(description=said("Who buys by price, or by quality.", "价格敏感或品质导向的客户。")),
+    ] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Any:
     actor(request, "customers.view")
     if q is not None:
-        return {"data": rows_of([card.id for card in queries.find(q, limit=limit)]), "next_cursor": None}
+        found = [card.id for card in queries.find(q, limit=limit)]
+        if mood is None and taste is None:
+            return {"data": rows_of(found), "next_cursor": None}
+    if mood is not None or taste is not None:
+        filters = listed.Filters(
+            moods=(mood,) if mood else (), tastes=(taste,) if taste else (), known=known,
+            ids=tuple(found) if q is not None else None,
+        )  # fmt: skip
+        filters = exports.with_tag(filters, tag) if tag else filters
+        page = listed.page(snapshot(), filters=filters, sort="customer_id", after=cursor, limit=limit)
+        return {"data": rows_of([row.customer_id for row in page.rows]), "next_cursor": page.after}
     before = values_of(cursor, int)[0] if cursor else None
     cards = queries.page(before=before, limit=limit + 1, known=known, tag=tag or "")
     ids = [card.id for card in cards]

@@ -140,7 +140,7 @@ class ProfileOut(Schema):
 
 
 class CustomerRow(Schema):
-    """A customer in a list."""
+    """A customer in a list. · 列表中的客户。"""
 
     id: int = Field(description=said("Number.", "编号。"))
     name: str = Field(description=said("Name, or what to call them.", "姓名或称呼。"))
@@ -150,6 +150,10 @@ class CustomerRow(Schema):
     home_store: str = Field(description=said("Home store; empty if unknown.", "归属门店；未知则为空。"))
     identities: list[IdentityOut] = Field(description=said("All identities.", "全部标识。"))
     tags: list[str] = Field(description=said("Tags.", "标签。"))
+    mood: str | None = Field(
+        description=said("happy, neutral or unhappy; null: unknown.", "happy、neutral 或 unhappy；未知为 null。")
+    )
+    taste: str | None = Field(description=said("price or quality; null: unknown.", "price 或 quality；未知为 null。"))
     created_at: datetime = Field(description=said("Customer since.", "成为客户的时间。"))
     last_seen_at: datetime | None = Field(
         description=said("Last sign of life, to the hour.", "最近活动（精确到小时）。")
@@ -157,7 +161,7 @@ class CustomerRow(Schema):
 
 
 class Worth(Schema):
-    """What the last refresh of the figures says; money in minor units of the business's currency."""
+    """What the last refresh of the figures says; money in minor units. · 指标计算的结果，金额以最小货币单位计。"""
 
     orders: int = Field(description=said("Orders.", "订单数。"))
     net: int = Field(description=said("Money after refunds, minor units.", "净消费（分）。"))
@@ -170,11 +174,19 @@ class Worth(Schema):
     expected_value: int | None = Field(
         description=said("Expected spend in the next twelve months, minor units.", "预计未来 12 个月消费（分）。")
     )
+    mood: Literal["happy", "neutral", "unhappy"] | None = Field(
+        description=said("What they let us know last, within a year.", "一年内最近一次表态：满意、一般或不满。")
+    )
+    taste: Literal["price", "quality"] | None = Field(
+        description=said(
+            "Price-sensitive or quality-oriented; from four orders on.", "价格敏感或品质导向；满四单后判断。"
+        )
+    )
     last_order: date | None = Field(description=said("Day of the last order.", "最近下单日期。"))
 
 
 class CustomerOut(Schema):
-    """A customer in full."""
+    """A customer in full. · 客户的完整信息。"""
 
     id: int = Field(description=said("Number.", "编号。"))
     profile: ProfileOut = Field(description=said("Profile fields.", "资料字段。"))

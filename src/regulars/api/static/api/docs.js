@@ -1,0 +1,30 @@
+"use strict";
+// The description is in the page already, in one language; what Swagger UI says itself is put into it as it appears.
+const told = (id) => JSON.parse(document.getElementById(id).textContent);
+const labels = told("labels");
+
+function translate(root) {
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const said = labels[node.data.trim()];
+    if (said && !node.parentElement.closest("pre, code, textarea")) node.data = said;
+  }
+}
+
+if (Object.keys(labels).length) {
+  new MutationObserver((changes) => {
+    for (const change of changes) {
+      if (change.type === "characterData") translate(change.target.parentNode || document.body);
+      for (const node of change.addedNodes) translate(node.nodeType === Node.TEXT_NODE ? node.parentNode || document.body : node);
+    }
+  }).observe(document.getElementById("swagger-ui"), { childList: true, subtree: true, characterData: true });
+}
+
+SwaggerUIBundle({
+  spec: told("description"),
+  dom_id: "#swagger-ui",
+  presets: [SwaggerUIBundle.presets.apis],
+  docExpansion: "list",
+  deepLinking: true,
+  persistAuthorization: true,
+});
