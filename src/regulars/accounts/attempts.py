@@ -4,7 +4,7 @@ from datetime import timedelta
 from hashlib import sha256
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from regulars.accounts.models import LoginCount
 from regulars.kernel import clock
@@ -32,7 +32,8 @@ def begin(*, email: str, address: str) -> None:
     keys, now = _keys(email, address), clock.now()
     with transaction.atomic():
         rows = LoginCount.objects.filter(key__in=keys)
-        rows.filter(until__lte=now).update(count=0, until=now + WINDOW)
+        # Later than a window from now: set by a clock that ran ahead.
+        rows.filter(Q(until__lte=now) | Q(until__gt=now + WINDOW)).update(count=0, until=now + WINDOW)
         fresh = [LoginCount(key=key, count=0, until=now + WINDOW) for key in keys]
         LoginCount.objects.bulk_create(fresh, ignore_conflicts=True)
         # Always in the same order, so that two of them don't wait for each other on PostgreSQL.

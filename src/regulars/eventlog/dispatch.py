@@ -82,7 +82,7 @@ def advance(subscriber: Subscriber, *, batch: int = BATCH) -> bool:
     if cursor is None:
         Cursor.objects.get_or_create(name=subscriber.name)
         return True
-    if cursor.retry_at and cursor.retry_at > clock.now():
+    if cursor.retry_at and timedelta() < cursor.retry_at - clock.now() <= _pause(7):  # later: by a clock that ran ahead
         return False
     last = queries.last_position()
     if cursor.position >= last:

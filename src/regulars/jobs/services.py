@@ -39,7 +39,7 @@ class Progress:
     def report(self, done: int, total: int | None = None, note: Text | None = None) -> None:
         """How much is done of how much. Cheap to call often: written at most twice a second, and when done = total."""
         now = clock.micros()
-        if now - self._written < EVERY and done != total:
+        if 0 <= now - self._written < EVERY and done != total:
             return
         self._written = now
         given = {"done": done, "alive_at": clock.now()}
@@ -57,7 +57,7 @@ class Progress:
         if self._stopping.is_set():
             raise Interrupted
         now = clock.micros()
-        if now - self._looked >= EVERY:
+        if not 0 <= now - self._looked < EVERY:  # or the clock went back
             self._looked = now
             if Job.objects.filter(id=self.job_id, cancel=True).exists():
                 raise Cancelled

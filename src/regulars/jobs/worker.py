@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import close_old_connections, connection, transaction
+from django.db.models import Q
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
@@ -33,6 +34,7 @@ _BROKEN = Text(
 )
 
 _kinds: dict[str, Function] = {}
+_mine: set[str] = set()  # what this process runs at the moment
 _stopping = threading.Event()
 
 
@@ -59,6 +61,7 @@ def run(job_id: str) -> None:
                     kind=job.kind
                 ),
             )
+        _mine.add(job_id)
         with _signs_of_life(job_id):
             result = function(Progress(job_id, job.saved, _stopping), **job.arguments)
     except Cancelled:
@@ -73,6 +76,8 @@ def run(job_id: str) -> None:
         rows.update(state="failed", error=in_both(full.text if full else _BROKEN), finished_at=clock.now())
     else:
         rows.update(state="done", result=result, finished_at=clock.now())
+    finally:
+        _mine.discard(job_id)
 
 
 @contextmanager
@@ -107,10 +112,12 @@ def revive(*, alone: bool) -> int:
     """Put in line again what ran in a process that died; how many.
 
     `alone`: no other process works on this database, so that whatever is running is dead. Otherwise those without a
-    sign of life for DEAD.
+    sign of life for DEAD, or with one in the future (the clock went back). What this process runs itself lives,
+    whatever the clock says.
     """
-    rows = Job.objects.filter(state="running")
-    rows = rows if alone else rows.filter(alive_at__lt=clock.now() - DEAD)
+    now = clock.now()
+    rows = Job.objects.filter(state="running").exclude(id__in=list(_mine))
+    rows = rows if alone else rows.filter(Q(alive_at__lt=now - DEAD) | Q(alive_at__gt=now + DEAD))
     found = list(rows.values_list("id", flat=True))
     for job_id in found:
         log.warning("the job %s was cut short; it goes on from its saved state", job_id)

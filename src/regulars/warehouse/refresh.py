@@ -105,7 +105,7 @@ def due(*, patient: bool = True) -> str:
         return "stale"
     if last.as_of != as_of_day(own):
         return "day"
-    if position > last.position and now - last.refreshed_at > HOURLY:
+    if position > last.position and not 0 <= now - last.refreshed_at <= HOURLY:
         return "hour"
     many = engine.read("SELECT count(*) FROM (SELECT DISTINCT record_id FROM pending)")
     return "many" if many[0][0] > MANY else ""

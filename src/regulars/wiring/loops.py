@@ -6,6 +6,7 @@ ends unseen, and never takes another one with it. What the steps mean is the bus
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -135,11 +136,11 @@ def stop() -> list[str]:
     _stopping.set()
     worker.stop()
     wake.up()
-    deadline = clock.micros() + int(PATIENCE * 1e6)
+    deadline = time.monotonic() + PATIENCE
     late = []
     for state in _states.values():
         assert state.thread is not None
-        state.thread.join(max((deadline - clock.micros()) / 1e6, 0.01))
+        state.thread.join(max(deadline - time.monotonic(), 0.01))
         if state.thread.is_alive():
             late.append(state.name)
     if late:

@@ -325,7 +325,8 @@ class Inbox:
         """Seconds until the open segment is old enough; None when none is open."""
         if self._fd < 0:
             return None
-        return max(0.0, (self._made_at + self._open_for - clock.micros()) / 1e6)
+        left = self._made_at + self._open_for - clock.micros()
+        return max(0.0, min(left, self._open_for) / 1e6)  # the clock may have gone back
 
     def _shut(self) -> None:
         if self._fd >= 0:
