@@ -59,7 +59,7 @@ WAREHOUSE = {
 
 def loaded(size: Size) -> Path:
     """The data folder of a world of that size (25 events a customer, everybody who works in the demo)."""
-    base = Path(os.environ.get("REGULARS_BENCH_WORLDS") or Path(tempfile.gettempdir()) / "regulars-bench")
+    base = Path(os.environ.get("REGULARS_BENCH_WORLDS") or Path(tempfile.gettempdir()) / "regulars-worlds")
     one = base / "world"
     if not one.with_suffix(".done").exists():
         from regulars.kernel import clock
