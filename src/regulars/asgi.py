@@ -5,6 +5,7 @@ Django runs synchronously in a few threads that stay, each with its database con
 
 import asyncio
 import os
+import warnings
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -51,6 +52,8 @@ class Synchronous(ASGIHandler):
 def build(tracking: Application | None = None, is_tracking: Callable[[str], bool] = bool) -> Application:
     """The whole application. `is_tracking` says of a path whether it is the tracking API's."""
     django = Synchronous()
+    # Files are read in the request's own thread; a line of warning in the terminal of who starts it tells them nothing.
+    warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
