@@ -26,6 +26,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +221,7 @@ def feed() -> None:
         if not dispatch.advance(warehouse):
             time.sleep(0.02)
     used = resource.getrusage(resource.RUSAGE_SELF)
-    print(used.ru_utime + used.ru_stime, engine.one("SELECT count(*) FROM events")[0] if hasattr(engine, "one") else "")
+    print(used.ru_utime + used.ru_stime, engine.read("SELECT count(*) FROM events")[0][0])
 
 
 def main() -> None:
@@ -271,11 +272,16 @@ def measure(events: int, chunk: int, *, alone: bool) -> None:
     stages.watch(connection, "commit", "commit")
     stages.watch(receiving, "drain", "the rest")
 
-    async def fill(requests: list[tuple[str, bytes]]) -> None:
-        now = clock.micros()
-        records = [packed(received_at=now, key_id=1, kind=kind, sent_at="", body=body) for kind, body in requests]
-        for first in range(0, len(records), 1000):
-            await asyncio.gather(*[box.put(record) for record in records[first : first + 1000]])
+    async def fill() -> float:
+        """Put a chunk into the inbox; what the floor takes for it."""
+        taken = 0.0
+        requests = shop.requests(chunk)
+        while some := list(islice(requests, 500)):
+            now = clock.micros()
+            records = [packed(received_at=now, key_id=1, kind=kind, sent_at="", body=body) for kind, body in some]
+            await asyncio.gather(*[box.put(record) for record in records])
+            taken += least(some, settings.HOME / "floor.sqlite3")
+        return taken
 
     other = None
     if not alone:
@@ -288,8 +294,7 @@ def measure(events: int, chunk: int, *, alone: bool) -> None:
     seconds = taking = computed = floor = told = 0.0
     done = 0
     for _ in range(max(events // chunk, 1)):
-        requests = list(shop.requests(chunk))
-        asyncio.run(fill(requests))
+        floor += asyncio.run(fill())
         begun, cpu = time.perf_counter(), time.process_time()
         while receiving.drain():
             pass
@@ -302,7 +307,6 @@ def measure(events: int, chunk: int, *, alone: bool) -> None:
                 time.sleep(0.01)
         seconds += time.perf_counter() - begun
         done += chunk
-        floor += least(requests, settings.HOME / "floor.sqlite3")
         if done * 4 // events > told:
             told = done * 4 // events
             there = f", {memory(other.pid):6.0f} MB in the feed" if other else ""
@@ -320,8 +324,9 @@ def measure(events: int, chunk: int, *, alone: bool) -> None:
     if other is not None:
         assert other.stdin is not None and other.stdout is not None
         other.stdin.close()
-        used = float(other.stdout.read().split()[0])
+        used, fed = map(float, other.stdout.read().split())
         other.wait()
+        assert fed == queries.last_position(), f"{fed} of {queries.last_position()} events are in the warehouse"
         print(f"{used / done * 1e6:9.1f} µs in the process that feeds the warehouse")
     box.close()
 
@@ -339,23 +344,22 @@ def least(requests: list[tuple[str, bytes]], path: Path) -> float:
     begun = time.process_time()
     encode = msgspec.json.Encoder().encode
     rows: list[tuple[Any, ...]] = []
-    for place, (kind, body) in enumerate(requests):
+    for kind, body in requests:
         data = msgspec.json.decode(body)
         rows += [
             (one["messageId"], one.get("event"), one["timestamp"], one["timestamp"],
              encode(one.get("properties")), encode(one["context"]), "track:1")
             for one in (data["batch"] if kind == "batch" else (data,))
         ]  # fmt: skip
-        if len(rows) >= 2000 or place == len(requests) - 1:
-            with base:
-                base.executemany(
-                    "INSERT INTO event (message_id, name, at, received_at, properties, context, source)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                    rows,
-                )
-            rows = []
+    with base:
+        base.executemany(
+            "INSERT INTO event (message_id, name, at, received_at, properties, context, source)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            rows,
+        )
+    taken = time.process_time() - begun
     base.close()
-    return time.process_time() - begun
+    return taken
 
 
 def _rows(queries: Any) -> Iterator[Any]:

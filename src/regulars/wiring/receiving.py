@@ -33,7 +33,8 @@ from regulars.kernel import clock
 from regulars.kernel.errors import Problem
 from regulars.kernel.languages import Text
 
-BYTES_AT_ONCE = 2 * 2**20  # some thousand events: enough to make a transaction cheap, too little to hold others up
+# Some thousand events: enough to make a transaction cheap, too little to hold others up for more than a moment.
+BYTES_AT_ONCE = 8 * 2**20
 IDLE_SECONDS = 0.5
 COLLECT_SECONDS = 0.02  # after the first request arrives, so that those behind it come along
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from django.db import transaction
 
 from regulars.accounts.actors import SYSTEM
@@ -34,8 +35,7 @@ _HOUR = timedelta(hours=1)
 SHARED_AFTER = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """What an event says of who did it: (kind, value) pairs as they came, traits (of an identify call), its time."""
 
     identities: tuple[Key, ...]
