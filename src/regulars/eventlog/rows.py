@@ -1,14 +1,18 @@
 """What goes into the log and what is read out of it: plain values, cheap to make by the hundred thousand."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
+from regulars import catalog
+
 
 class NewEvent(msgspec.Struct, frozen=True):
     """An event to append. `customer_id` is the record's id; `source` is "track:<key id>", "import:<id>", "service" or
-    "demo"; `actor` an Actor's ref or "". Times are aware; properties and context are what JSON can hold.
+    "demo"; `actor` an Actor's ref or "". Times are aware; properties and context are what JSON can hold, or its text
+    (`written`), whoever writes it tells by `unpriced` what the function of that name said of the properties.
     """
 
     message_id: str
@@ -16,10 +20,53 @@ class NewEvent(msgspec.Struct, frozen=True):
     customer_id: int | None
     at: datetime
     received_at: datetime
-    properties: dict[str, Any]
-    context: dict[str, Any]
+    properties: dict[str, Any] | str
+    context: dict[str, Any] | str
     source: str
     actor: str = ""
+    unpriced: bool | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def written(value: dict[str, Any] | str) -> str:
+    """As JSON, without what no database takes in a text: NUL and halves of surrogate pairs."""
+    if value.__class__ is str:
+        return value
+    if not value:
+        return "{}"
+    try:
+        text = _encode(value).decode()
+    except UnicodeEncodeError:
+        text = _encode(cleaned(value)).decode()
+    return text if "\\u0000" not in text else _encode(cleaned(value)).decode()
+
+
+def cleaned(value: Any) -> Any:
+    """The value without NUL and halves of surrogate pairs."""
+    if isinstance(value, str):
+        return value.replace("\0", "").encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {cleaned(key): cleaned(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [cleaned(item) for item in value]
+    return value
+
+
+@lru_cache(maxsize=10_000)
+def _amounts(name: str) -> tuple[str, ...]:
+    """The properties of an event of this name that may hold money."""
+    found = catalog.columns(name).get("amount", ())
+    return (*found, "products") if found else ()
+
+
+def unpriced(name: str, properties: dict[str, Any]) -> bool:
+    """Whether an event of this name tells an amount without a currency."""
+    names = _amounts(name)
+    if not names or properties.get("currency"):
+        return False
+    return any(properties.get(field) not in (None, "") for field in names)
 
 
 class EventRow(msgspec.Struct, frozen=True):

@@ -5,7 +5,6 @@ Quarantine and dispatch have modules of their own.
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -17,7 +16,7 @@ from regulars.accounts.queries import business
 from regulars.accounts.services import audit
 from regulars.eventlog import queries, wake
 from regulars.eventlog.models import Cursor, Event, Numbering, ParkedEvent
-from regulars.eventlog.rows import EventRow, NewEvent
+from regulars.eventlog.rows import EventRow, NewEvent, cleaned, unpriced, written
 from regulars.kernel import clock, ids
 
 __all__ = ["EventRow", "NewEvent", "append", "compose", "forget", "record", "rewrite"]
@@ -54,30 +53,11 @@ def record(
     return queries.by_message_id(event.message_id)
 
 
-def _clean(value: Any) -> Any:
-    """Without what no database takes in a text: NUL and halves of surrogate pairs."""
-    if isinstance(value, str):
-        return value.replace("\0", "").encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {_clean(key): _clean(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_clean(item) for item in value]
-    return value
-
-
 _encoder = msgspec.json.Encoder()
 
 
-def _json(value: dict[str, Any]) -> str:
-    try:
-        text = _encoder.encode(value).decode()
-    except UnicodeEncodeError:
-        text = _encoder.encode(_clean(value)).decode()
-    return text if "\\u0000" not in text else _encoder.encode(_clean(value)).decode()
-
-
 def _plain(value: str) -> str:
-    return value if value.isascii() and "\0" not in value else _clean(value)
+    return value if value.isascii() and "\0" not in value else cleaned(value)
 
 
 def _moment(at: datetime) -> str:
@@ -96,31 +76,27 @@ def _moments(instants: Iterable[datetime]) -> Iterator[str]:
         yield told
 
 
-@lru_cache(maxsize=10_000)
-def _amounts(name: str) -> tuple[str, ...]:
-    """The properties of an event of this name that may hold money."""
-    found = catalog.columns(name).get("amount", ())
-    return (*found, "products") if found else ()
-
-
 def _stamped(events: Sequence[NewEvent]) -> Sequence[NewEvent]:
     """An amount that comes without a currency is in the business's; which that is now is noted in the context as
     "amounts_in", so that the amount keeps it when the setting changes. Properties stay as they came.
     """
-    bare = [
-        place
-        for place, event in enumerate(events)
-        if (names := _amounts(event.name))
-        and not event.properties.get("currency")
-        and any(event.properties.get(name) not in (None, "") for name in names)
-    ]
+    bare = [place for place, event in enumerate(events) if _unpriced(event)]
     if not bare:
         return events
-    stamp = {"amounts_in": business().currency}
+    stamp = msgspec.json.encode({"amounts_in": business().currency}).decode()
     stamped = list(events)
     for place in bare:
-        stamped[place] = msgspec.structs.replace(events[place], context=events[place].context | stamp)
+        context = written(events[place].context)
+        stamped[place] = msgspec.structs.replace(
+            events[place], context=stamp if context == "{}" else f"{context[:-1]},{stamp[1:]}"
+        )
     return stamped
+
+
+def _unpriced(event: NewEvent) -> bool:
+    if event.unpriced is not None:
+        return event.unpriced
+    return not isinstance(event.properties, str) and unpriced(event.name, event.properties)
 
 
 @transaction.atomic
@@ -173,7 +149,7 @@ def _append_sqlite(fresh: dict[str, NewEvent]) -> set[str]:
             [
                 (
                     key, _plain(event.name), event.customer_id, _moment(event.at), received,
-                    _json(event.properties), _json(event.context) if event.context else "{}", event.source,
+                    written(event.properties), written(event.context), event.source,
                     event.actor, position,
                 )
                 for position, (key, event), received in zip(
@@ -200,8 +176,8 @@ def _append_postgres(fresh: dict[str, NewEvent]) -> set[str]:
                 [event.customer_id for event in fresh.values()],
                 [event.at for event in fresh.values()],
                 [event.received_at for event in fresh.values()],
-                [_json(event.properties) for event in fresh.values()],
-                [_json(event.context) for event in fresh.values()],
+                [written(event.properties) for event in fresh.values()],
+                [written(event.context) for event in fresh.values()],
                 [event.source for event in fresh.values()],
                 [event.actor for event in fresh.values()],
             ],

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 
@@ -147,7 +148,7 @@ def _drain(box: Path, bytes_at_once: int) -> int:
             if drafts:
                 faults = _take(drafts)
                 bad += [
-                    BadEvent(draft.payload, fault, draft.source, draft.received_at)
+                    BadEvent(envelope.sent(draft), fault, draft.source, draft.received_at)
                     for draft, fault in zip(drafts, faults, strict=True)
                     if fault is not None
                 ]
@@ -217,9 +218,13 @@ def _append(drafts: Sequence[Draft]) -> None:
     eventlog.append(
         [
             NewEvent(
+                draft.message_id, draft.name, records[place], draft.at, draft.received_at, draft.properties,
+                draft.context, draft.source, unpriced=draft.unpriced,
+            )
+            if place not in late
+            else NewEvent(
                 draft.message_id, draft.name, records[place], draft.at, draft.received_at,
-                customers.anonymous(draft.properties, claims[place]) if place in late else draft.properties,
-                {} if place in late else draft.context, draft.source,
+                customers.anonymous(msgspec.json.decode(draft.properties), claims[place]), {}, draft.source,
             )
             for draft, place in zip(drafts, of_draft, strict=True)
         ]

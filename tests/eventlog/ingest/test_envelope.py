@@ -38,10 +38,10 @@ def fault(event: Any, kind: str = "track") -> tuple[str, str]:
 
 def test_a_track_call_becomes_an_event_with_its_name_and_properties() -> None:
     draft = one({"messageId": "m1", "properties": {"size": "L"}, "context": {"library": {"name": "x"}}})
-    assert (draft.message_id, draft.name, draft.properties) == ("m1", "Coat Tried On", {"size": "L"})
+    assert (draft.message_id, draft.name, json.loads(draft.properties)) == ("m1", "Coat Tried On", {"size": "L"})
     assert (draft.at, draft.received_at, draft.source) == (NOW, NOW, "track:7")
     assert (draft.identities, draft.traits) == ((("user_id", "u1"),), {})
-    assert draft.context == {"library": {"name": "x"}}
+    assert json.loads(draft.context) == {"library": {"name": "x"}}
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_each_call_has_its_name_in_the_log(
     kind: str, event: dict[str, Any], name: str, properties: dict[str, Any]
 ) -> None:
     draft = one(event, kind)
-    assert (draft.name, draft.properties) == (name, properties)
+    assert (draft.name, json.loads(draft.properties)) == (name, properties)
     (same,) = parsed({"batch": [{"userId": "u1", "type": kind, **event}]})[0]
-    assert (same.name, same.properties) == (name, properties)
+    assert (same.name, json.loads(same.properties)) == (name, properties)
 
 
 def test_identities_are_found_wherever_clients_put_them() -> None:
@@ -83,7 +83,7 @@ def test_identities_are_found_wherever_clients_put_them() -> None:
         ("user_id", "42"), ("anonymous_id", "a1"), ("email", "a@b.cn"), ("phone", "13800138000"),
         ("wechat_openid", "o1"), ("wechat_unionid", "n1"), ("member_card", "c1"), ("device", "d1"),
     }  # fmt: skip
-    assert draft.context == {"device": {"model": "P50"}}
+    assert json.loads(draft.context) == {"device": {"model": "P50"}}
     assert draft.traits == {}
 
 
@@ -93,7 +93,7 @@ def test_traits_of_identify_go_to_the_profile_and_not_into_the_log() -> None:
         "identify",
     )
     assert draft.traits == {"city": "杭州", "vip": True, "email": "a@b.cn"}
-    assert "a@b.cn" not in json.dumps([draft.properties, draft.context])
+    assert "a@b.cn" not in draft.properties + draft.context
     assert ("email", "a@b.cn") in draft.identities
 
 
@@ -203,7 +203,7 @@ def test_what_json_readers_refuse_is_mended() -> None:
     )
     (draft,), bad = parsed(envelope.mended(b"\xef\xbb\xbf" + halves), "track")
     assert bad == []
-    assert draft.properties == {"a": "�x", "b": "\\ud800", "c": "😀", "d": "�"}
+    assert json.loads(draft.properties) == {"a": "�x", "b": "\\ud800", "c": "😀", "d": "�"}
 
 
 def test_a_quarantined_event_is_judged_as_it_was_and_taken_when_repaired() -> None:

@@ -17,6 +17,7 @@ import msgspec
 from regulars import catalog
 from regulars.catalog import Fault
 from regulars.eventlog.ingest.inbox import Placed, Record
+from regulars.eventlog.rows import unpriced, written
 from regulars.kernel import clock
 from regulars.kernel.languages import Text
 
@@ -75,21 +76,21 @@ _CALLS = ("track", "page", "identify", "screen", "group", "alias")
 
 
 class Draft(msgspec.Struct):
-    """An event that can be taken: what the log gets, and the claim for customers (identities, traits).
-
-    `payload` is the event as it came, for quarantine should it fail later.
+    """An event that can be taken: what the log gets (properties and context as JSON text: small, and made while the
+    objects are at hand), and the claim for customers (identities, traits). `came`: the record and the place in it.
     """
 
     message_id: str
     name: str
     at: datetime
     received_at: datetime
-    properties: dict[str, Any]
-    context: dict[str, Any]
+    properties: str
+    context: str
     source: str
     identities: tuple[tuple[str, str], ...]
     traits: dict[str, Any]
-    payload: dict[str, Any]
+    unpriced: bool
+    came: tuple[Placed, int] | None = None
 
 
 class Bad(msgspec.Struct):
@@ -184,35 +185,20 @@ def mended(body: bytes) -> bytes:
 def parse(placed: Placed) -> tuple[list[Draft], list[Bad]]:
     """The events of a record. The same record gives the same drafts, with the same message ids, for ever."""
     record = placed.record
-    kind = record.kind
     received_at = clock.from_micros(record.received_at)
     source = f"track:{record.key_id}"
-    sent_at: Any = record.sent_at or None
-    several = kind in ("batch", "import")
+    historical = record.kind == "import"
     drafts: list[Draft] = []
     bad: list[Bad] = []
-    raws: list[Any] = [record.body]
-    together: Any = None
-    if several:
-        batch = _opened(record.body)
-        if batch is not None:  # the door doesn't let such a one in; if it ever does, nothing is lost
-            raws, sent_at, together = batch.batch, batch.sentAt or sent_at, batch.context
+    raws, sent_at, together = _events(record)
     for index, raw in enumerate(raws):
         payload: Any = None
         try:
             payload = raw if raw.__class__ is dict else _read(raw)
-            if _unnamed(payload):
-                payload["messageId"] = _place_digest(placed.segment, placed.offset, index)
-            if sent_at is not None and payload.get("sentAt") is None:
-                payload["sentAt"] = sent_at
-            if several:
-                if payload.get("type") not in _CALLS:
-                    raise _Refused("unknown_type", "type", _UNKNOWN_TYPE, got=payload.get("type"))
-                if together.__class__ is dict and together and isinstance(payload.get("context"), dict | None):
-                    payload["context"] = {**together, **(payload.get("context") or {})}
-            else:
-                payload["type"] = kind
-            drafts.append(draft(payload, received_at=received_at, source=source, historical=kind == "import"))
+            _complete(payload, placed, index, sent_at, together)
+            one = draft(payload, received_at=received_at, source=source, historical=historical)
+            one.came = placed, index
+            drafts.append(one)
         except Exception as error:
             if isinstance(error, _Refused):
                 fault = error.fault
@@ -222,6 +208,42 @@ def parse(placed: Placed) -> tuple[list[Draft], list[Bad]]:
             shown = payload if payload is not None else _as_text(raw)
             bad.append(Bad(shown, fault, received_at, source, index))
     return drafts, bad
+
+
+def sent(one: Draft) -> Any:
+    """The event of a draft as it came, for quarantine should it fail later."""
+    if one.came is None:
+        return None
+    placed, index = one.came
+    raws, sent_at, together = _events(placed.record)
+    payload = raws[index] if raws[index].__class__ is dict else _read(raws[index])
+    _complete(payload, placed, index, sent_at, together)
+    return payload
+
+
+def _events(record: Record) -> tuple[list[Any], Any, Any]:
+    """The events of a record, the time it was sent, and the context that they share."""
+    if record.kind in ("batch", "import"):
+        batch = _opened(record.body)
+        if batch is not None:  # the door doesn't let such a one in; if it ever does, nothing is lost
+            return batch.batch, batch.sentAt or record.sent_at or None, batch.context
+    return [record.body], record.sent_at or None, None
+
+
+def _complete(payload: dict[str, Any], placed: Placed, index: int, sent_at: Any, together: Any) -> None:
+    """Put into the event what its request says of it."""
+    if _unnamed(payload):
+        payload["messageId"] = _place_digest(placed.segment, placed.offset, index)
+    if sent_at is not None and payload.get("sentAt") is None:
+        payload["sentAt"] = sent_at
+    kind = placed.record.kind
+    if kind in ("batch", "import"):
+        if payload.get("type") not in _CALLS:
+            raise _Refused("unknown_type", "type", _UNKNOWN_TYPE, got=payload.get("type"))
+        if together.__class__ is dict and together and isinstance(payload.get("context"), dict | None):
+            payload["context"] = {**together, **(payload.get("context") or {})}
+    else:
+        payload["type"] = kind
 
 
 def _opened(body: bytes) -> _Batch | None:
@@ -336,12 +358,12 @@ def draft(payload: dict[str, Any], *, received_at: datetime, source: str, histor
         name,
         _time(payload, received_at, historical),
         received_at,
-        properties,
-        context if bare and not get("channel") else _kept(context, get("channel")),
+        written(properties),
+        written(context if bare and not get("channel") else _kept(context, get("channel"))),
         source,
         identities,
         traits,
-        payload,
+        unpriced(name, properties),
     )
 
 
