@@ -1,25 +1,25 @@
 """How many tracked events a second the door takes in, durably, against the same door that answers from memory.
 
-    PYTHONPATH=src python -m bench.ingest [--requests 60000] [--connections 64] [--rounds 3]
-
 The server (granian, one process, as `regulars serve` runs it, without the loops) and this load generator share the
 machine. Rounds on both take turns; the medians and their ratio are printed.
 """
 
-import argparse
 import asyncio
 import signal
 import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from base64 import b64encode
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import uvloop
+
+from bench.figure import Figure, Size, folder
+from bench.server import free_port
 
 EVENT = (
     b'{"type":"track","event":"Product Viewed","userId":"u%06d","anonymousId":"a-%06d","messageId":"%s-%010d",'
@@ -31,18 +31,19 @@ HEAD = (
     b"POST /v1/%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic " + b64encode(b"bench:") +
     b"\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 )  # fmt: skip
-BATCH = 100
+REQUESTS = 60_000
+ROUNDS = 3
 _sent = 0
 
 
-def request(batch: bool) -> bytes:
+def request(batch: int) -> bytes:
     global _sent
     events = []
-    for _ in range(BATCH if batch else 1):
+    for _ in range(batch):
         _sent += 1
         events.append(EVENT % (_sent % 50_000, _sent % 50_000, b"bench", _sent))
-    body = b'{"batch":[' + b",".join(events) + b"]}" if batch else events[0]
-    return HEAD % (b"batch" if batch else b"track", len(body)) + body
+    body = b'{"batch":[' + b",".join(events) + b"]}" if batch > 1 else events[0]
+    return HEAD % (b"batch" if batch > 1 else b"track", len(body)) + body
 
 
 class Connection(asyncio.Protocol):
@@ -88,7 +89,7 @@ class Run:
             self.done.set_exception(RuntimeError(data[:300].decode(errors="replace")))
 
 
-async def rate(port: int, requests: int, connections: int, batch: bool) -> float:
+async def rate(port: int, requests: int, connections: int, batch: int) -> float:
     """Requests answered a second."""
     run = Run([request(batch) for _ in range(requests)])
     loop = asyncio.get_running_loop()
@@ -99,7 +100,7 @@ async def rate(port: int, requests: int, connections: int, batch: bool) -> float
     return requests / (time.perf_counter() - begun)
 
 
-def serve(port: int, durable: bool) -> None:
+def serve(port: int, durable: bool, inbox_folder: str) -> None:
     from granian.constants import Interfaces
     from granian.server.embed import Server
 
@@ -128,8 +129,7 @@ def serve(port: int, durable: bool) -> None:
         )
         await server.serve()
 
-    with tempfile.TemporaryDirectory(prefix="bench-ingest-", dir=Path.cwd()) as folder:
-        uvloop.run(main(folder))
+    uvloop.run(main(inbox_folder))
 
 
 def listens(port: int) -> bool:
@@ -137,46 +137,35 @@ def listens(port: int) -> bool:
         return one.connect_ex(("127.0.0.1", port)) == 0
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=60_000)
-    parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--serve", choices=["durable", "memory"], help=argparse.SUPPRESS)
-    parser.add_argument("--port", type=int, default=8931)
-    options = parser.parse_args()
-    if options.serve:
-        serve(options.port, options.serve == "durable")
-        return
-    ports = {"durable": options.port, "memory": options.port + 1}
-    servers = [
-        subprocess.Popen([sys.executable, "-m", "bench.ingest", "--serve", kind, "--port", str(port)])
-        for kind, port in ports.items()
-    ]
+def figures(size: Size) -> Iterator[Figure]:
+    """Work that isn't made of customers: the same at every size."""
+    ports = {"durable": free_port(), "memory": free_port()}
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))  # so that the servers end too
-    try:
-        while not all(listens(port) for port in ports.values()):
-            time.sleep(0.05)
-        for batch in (False, True):
-            size = BATCH if batch else 1
-            requests = max(options.requests // (size // 4 or 1), 1)
-            found: dict[str, list[float]] = {"durable": [], "memory": []}
-            for _ in range(options.rounds):
-                for kind, port in ports.items():
-                    connections = 16 if batch else options.connections
-                    found[kind].append(uvloop.run(rate(port, requests, connections, batch)) * size)
-            durable, memory = (statistics.median(found[kind]) for kind in ("durable", "memory"))
-            what = f"batches of {BATCH}" if batch else "single requests"
-            print(
-                f"{what:>16}: {durable:9,.0f} events/s durable, {memory:9,.0f} from memory, ratio {durable / memory:.2f}",
-                flush=True,
-            )
-    finally:
-        for server in servers:
-            server.terminate()
-        for server in servers:
-            server.wait()
+    with folder("ingest") as made:
+        servers = [
+            subprocess.Popen([sys.executable, "-m", "bench.ingest", kind, str(port), made])
+            for kind, port in ports.items()
+        ]
+        try:
+            while not all(listens(port) for port in ports.values()):
+                time.sleep(0.05)
+            for batch, connections, aim in ((1, 64, 12_000), (100, 16, 100_000), (500, 16, 100_000)):
+                requests = max(REQUESTS // max(batch // 4, 1), 1)
+                found: dict[str, list[float]] = {"durable": [], "memory": []}
+                for _ in range(ROUNDS):
+                    for kind, port in ports.items():
+                        found[kind].append(uvloop.run(rate(port, requests, connections, batch)) * batch)
+                durable, memory = (statistics.median(found[kind]) for kind in ("durable", "memory"))
+                what = (
+                    f"batches of {batch}" if batch > 1 else "single requests (anchor: 1,700 published for RudderStack)"
+                )
+                yield Figure(what, durable, "events/s", "from memory", memory, f"≥ {aim:,}", durable >= aim)
+        finally:
+            for server in servers:
+                server.terminate()
+            for server in servers:
+                server.wait()
 
 
 if __name__ == "__main__":
-    main()
+    serve(int(sys.argv[2]), sys.argv[1] == "durable", sys.argv[3])
