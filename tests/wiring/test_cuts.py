@@ -96,7 +96,9 @@ def _world() -> Any:
             for row in log
             if row.source == "track:7"
         ],
-        sorted((row.name, number[row.record_id or 0], row.at) for row in log if row.source != "track:7"),
+        sorted(  # to the hour: those who come again within it make one claim of a batch, at its earliest moment
+            (row.name, number[row.record_id or 0], row.at.replace(minute=0)) for row in log if row.source != "track:7"
+        ),
         [
             (number[roots[id]], cards[id].name, cards[id].known, facts, seen)
             for id, facts, seen in Customer.objects.order_by("id").values_list("id", "facts", "last_seen_at")
