@@ -1,5 +1,6 @@
 """The console in a real Chromium: nothing serious for axe, usable by keyboard, deeds and their undoing."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from regulars.kernel import clock
 from tools.chromium import executable
 
 pytestmark = pytest.mark.browser
@@ -15,7 +17,9 @@ AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 PASSWORD = "correct horse battery"
 SEE = ["/overview", "/customers", "/customers/{rain}", "/customers/{rain}/merge?with={ming}", "/customers/add",
        "/customers/shared", "/settings", "/staff", "/keys", "/webhooks", "/webhooks/new", "/audit",
-       "/jobs", "/me", "/nothing"]  # fmt: skip
+       "/jobs", "/me", "/nothing", "/imports", "/imports/mappings", "/events", "/events/quarantine", "/events/catalogue",
+       "/events/subscribers", "/events/order-{rain}-3", *(f"/insights/{name}" for name in (
+           "sales", "rfm", "lifecycle", "cohorts", "rhythm", "risk?lost=1", "voice"))]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +87,70 @@ def test_ctrl_k_finds_a_customer_by_phone_without_a_mouse(visit: Callable[..., P
     page.keyboard.press("Control+k")
     page.keyboard.type("138 0000 0002")
     expect(page.locator("#search-results [role=option]").first).to_contain_text("李明")
+    page.keyboard.press("Escape")  # once is enough
+    expect(page.locator("#search")).not_to_be_visible()
+    page.keyboard.press("Control+k")
+    expect(page.locator("#search-results [role=option]").first).to_contain_text("李明")
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/customers/{town['ming']}")
     expect(page.locator("h1")).to_have_text("李明")
+
+
+IDENTITIES = {
+    "user_id": ("U-4711", "U-4711"),
+    "anonymous_id": ("0a1b-2c3d", "0a1b-2c3d"),
+    "email": ("Chen.Jing@Example.com", "chen.jing@example.COM"),
+    "phone": ("13900000004", "+86 139-0000-0004"),
+    "wechat_openid": ("oX4711abc", "oX4711abc"),
+    "wechat_unionid": ("uY4711abc", "uY4711abc"),
+    "wecom_external_userid": ("wmZ4711abc", "wmZ4711abc"),
+    "member_card": ("VIP 4711", "vip4711"),
+    "device": ("till-tablet-9", "till-tablet-9"),
+}
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_a_customer_is_found_by_every_kind_of_identity(
+    visit: Callable[..., Page], town: dict[str, int], language: str
+) -> None:
+    from regulars.customers.identities import KINDS
+    from regulars.customers.services import Claim, resolve
+
+    assert set(IDENTITIES) == set(KINDS)
+    [id] = resolve([Claim(tuple((k, v) for k, (v, _) in IDENTITIES.items()), {"name": "陈静"}, clock.now())])
+    page = visit("store", language)
+    page.keyboard.press("Control+k")
+    for _, typed in IDENTITIES.values():
+        page.fill("[data-search-input]", "nobody")
+        expect(page.locator("#search-results a")).to_have_count(0)
+        page.fill("[data-search-input]", typed)
+        expect(page.locator("#search-results a").first).to_contain_text("陈静")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/customers/{id}")
+
+
+@pytest.mark.parametrize(("language", "paused"), [("zh-hans", "继续"), ("en", "Resume")])
+def test_live_events_arrive_by_themselves_and_wait_while_paused(
+    visit: Callable[..., Page], town: dict[str, int], language: str, paused: str
+) -> None:
+    from regulars.eventlog.rows import NewEvent
+    from regulars.eventlog.services import append
+
+    def happened(name: str) -> None:
+        append([NewEvent(f"new-{name}", name, town["rain"], clock.now(), clock.now(), {}, {}, "track:1")])
+
+    page = visit("analyst", language)
+    page.goto("/events?source=track%3A")
+    happened("Tea Tasted")
+    expect(page.locator("#arrived tr").first).to_contain_text("Tea Tasted")
+    page.locator("[data-live-pause]").click()
+    expect(page.get_by_role("button", name=paused, exact=True)).to_be_visible()
+    happened("Cup Broken")
+    page.locator("[data-live-pause]").click()
+    expect(page.locator("#arrived tr").first).to_contain_text("Cup Broken")
+    page.locator("#arrived tr a").first.click()
+    expect(page.locator("h1")).to_have_text("Cup Broken")
+    expect(page.locator("[data-copy]")).to_have_attribute("data-text", re.compile(r"^curl .*Cup Broken"))
 
 
 def test_the_keyboard_goes_to_the_content_first_and_through_the_tabs(

@@ -13,6 +13,7 @@ from django.template.context import Context
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from regulars import catalog
 from regulars.console import explanations, formatting
 from regulars.console.charts import Chart
 from regulars.kernel.errors import Problem
@@ -170,6 +171,12 @@ def stage(key: str | None) -> dict[str, Any]:
 def group(key: str | None) -> dict[str, Any]:
     """An RFM group under the business's own name for it."""
     return {"key": key, "text": explanations.group_text(key) if key else ""}
+
+
+@register.simple_tag
+def event_title(name: str) -> str:
+    """What people call the event; its own name where the catalogue hasn't it."""
+    return str(catalog.title(name))
 
 
 _FACES = {"happy": "mood-smile", "neutral": "mood-neutral", "unhappy": "mood-sad"}
