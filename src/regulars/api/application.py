@@ -57,7 +57,7 @@ class Api(NinjaAPI):
                 "headers": _RATE_HEADERS,
                 "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemOut"}}},
             }
-            for status in ERRORS
+            for status in (*ERRORS, *_OF_WRITES)
         }
         for path in schema["paths"].values():
             for method, operation in path.items():
@@ -65,9 +65,11 @@ class Api(NinjaAPI):
                 operation.setdefault("parameters", []).extend(
                     {"$ref": f"#/components/parameters/{name}"} for name in names
                 )
+                if "requestBody" in operation:
+                    operation["responses"] |= {status: {} for status in _OF_WRITES}
                 for status, response in operation["responses"].items():
                     response["headers"] = _RATE_HEADERS
-                    if int(status) in ERRORS:
+                    if int(status) in ERRORS or int(status) in _OF_WRITES:
                         operation["responses"][status] = {"$ref": f"#/components/responses/Problem{status}"}
         return schema
 
@@ -94,6 +96,7 @@ _RATE = {
     },
 }  # fmt: skip
 
+_OF_WRITES = (413, 415)
 _RATE_HEADERS = {name: {"$ref": f"#/components/headers/{name}"} for name in _RATE}
 
 

@@ -31,6 +31,10 @@ _TOO_MANY = Text(
     "该密钥每分钟 {limit} 次的请求额度已用完，请在 {seconds} 秒后继续。",
 )
 _TOO_LARGE = Text("The body is larger than 10 MB. Send less at once.", "请求正文超过 10 MB，请分批发送。")
+_NOT_JSON = Text(
+    "Send JSON, with the header “Content-Type: application/json”.",
+    "请发送 JSON，并带上请求头“Content-Type: application/json”。",
+)
 _LONG_KEY = Text("An Idempotency-Key has 1 to 200 plain characters.", "Idempotency-Key 为 1 到 200 个 ASCII 字符。")
 _REUSED = Text(
     "This Idempotency-Key was used for another request. Make a new one for each request.",
@@ -75,6 +79,8 @@ def door(answer: Answer) -> Answer:
             response["Retry-After"] = str(reset)
         elif int(request.headers.get("Content-Length") or 0) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             response = problems.answer(413, "too_large", _TOO_LARGE)
+        elif int(request.headers.get("Content-Length") or 0) and request.content_type not in ("application/json", ""):
+            response = problems.answer(415, "no_json", _NOT_JSON)
         else:
             note_use(key)
             request.actor = Actor.of_key(key.pk, key.name, frozenset(key.scopes))  # type: ignore[attr-defined]

@@ -19,6 +19,7 @@ TITLES: dict[int, Text] = {
     405: Text("Method not allowed", "不支持该方法"),
     409: Text("Contradicts the present state", "与当前状态冲突"),
     413: Text("Too large", "请求过大"),
+    415: Text("Not a kind of content that is taken", "不支持的内容类型"),
     422: Text("Can't be processed", "无法处理"),
     429: Text("Too many requests", "请求过于频繁"),
     500: Text("Something went wrong on our side", "服务器出现问题"),

@@ -1,0 +1,89 @@
+"""Whatever goes wrong at the API's door is problem+json in the caller's language; a write is done once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from regulars.accounts.actors import SYSTEM
+from regulars.accounts.capabilities import CAPABILITIES
+from regulars.accounts.services import add_api_key
+from regulars.api import limits
+from regulars.api.kept import forget
+from regulars.api.models import StoredAnswer
+from regulars.customers.models import Customer
+from regulars.kernel import clock
+from tests.api.conftest import Program
+
+LI = {"identities": [{"kind": "user_id", "value": "u1"}]}
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_every_fault_is_problem_json_in_the_callers_language(
+    language: str, program: Program, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(
+        method: str, path: str, status: int, data: bytes = b"", kind: str = "application/json", **more: str
+    ) -> str:
+        headers = {"Authorization": f"Bearer {program.secret}", "Accept-Language": language, **more}
+        answer = program.client.generic(method, path, data, kind, headers=headers)
+        assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json"), path
+        problem = answer.json()
+        assert problem["status"] == status and problem["detail"]
+        chinese = any("\u4e00" <= letter <= "\u9fff" for letter in problem["title"] + problem["detail"])
+        assert chinese == (language == "zh-CN"), problem
+        return str(problem["code"])
+
+    asked("GET", "/api/v1/customers/999", 404)
+    asked("GET", "/api/v1/nothing", 404)
+    asked("GET", "/api/v1/customers/99999999999999999999999", 422)
+    asked("PUT", "/api/v1/customers", 405)
+    asked("POST", "/api/v1/customers", 400, b"{")
+    asked("POST", "/api/v1/customers", 415, b"<li/>", "text/xml")
+    asked("POST", "/api/v1/customers", 422, b'{"identities": []}')
+    asked("POST", "/api/v1/customers", 401, b"{}", Authorization="Bearer rk_wrong")
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
+    asked("POST", "/api/v1/customers", 413, b'{"identities": []}')
+    with monkeypatch.context() as patch:
+        patch.setattr("regulars.api.customers.queries.page", lambda **_: 1 / 0)
+        asked("GET", "/api/v1/customers", 500)
+    settings.API_RATE = 1
+    limits._counts.clear()
+    with clock.frozen(clock.now()):
+        assert program.get("/tags")[0] == 200
+        assert asked("GET", "/api/v1/tags", 429) == "too_many"
+
+
+def test_another_request_under_the_same_key_is_refused_and_kept_answers_go_after_a_day(program: Program) -> None:
+    made = program.post("/customers", LI, **{"Idempotency-Key": "one"})
+    assert made[0] == 201
+    # The answer is in the database: another process, or this one after a restart, gives it again.
+    program.client = Client(raise_request_exception=False)
+    assert program.post("/customers", LI, **{"Idempotency-Key": "one"}) == made
+    assert program.last["Idempotency-Replayed"] == "true"
+    other = {"identities": [{"kind": "user_id", "value": "u2"}]}
+    status, problem = program.post("/customers", other, **{"Idempotency-Key": "one"})
+    assert (status, problem["code"]) == (422, "idempotency_key_reused")
+    with clock.frozen(clock.now() + forget.__globals__["KEPT"]):
+        assert forget() == 1
+    assert Customer.objects.count() == 1 and StoredAnswer.objects.count() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_at_once_under_one_key_one_is_done_and_all_are_answered_alike(warehouse_home: None) -> None:
+    _, secret = add_api_key(name="shop", scopes=list(CAPABILITIES), by=SYSTEM)
+    headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": "one"}
+
+    def ask(_: int) -> tuple[int, bytes]:
+        try:
+            answer = Client().post("/api/v1/customers", LI, content_type="application/json", headers=headers)
+            return answer.status_code, answer.content
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(ask, range(6)))
+    assert {status for status, _ in answers} == {201} and len(set(answers)) == 1
+    assert Customer.objects.count() == 1
