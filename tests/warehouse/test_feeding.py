@@ -137,6 +137,18 @@ def test_an_order_that_comes_twice_counts_once(happened: Happened) -> None:
         assert told == [(None,), (1000,), (1000,), (9900,), (1000,)]
 
 
+def test_an_order_that_two_records_told_of_before_their_merge_stays_with_both(happened: Happened) -> None:
+    """Decision 9: what belongs to a record stays with it, so that undoing the merge is exact."""
+    for record in (1, 2):
+        happened("Order Completed", record, "2026-01-01 00:00", order_id="A", total=10)
+    happened("Customers Merged", 1, "2026-01-02 00:00", source=2, target=1, root=1)
+    for record in (1, 2):
+        happened("Order Completed", record, "2026-01-03 00:00", order_id="A", total=10)
+    happened("Customers Unmerged", 1, "2026-01-04 00:00", source=2, target=1, root=1)
+    feed.catch_up()
+    assert lines("record_id, order_id, amount") == [(1, "A", 1000), (2, "A", 1000)]
+
+
 def test_money_in_another_currency_is_kept_apart(happened: Happened) -> None:
     happened("Order Completed", 1, "2026-01-01 00:00", currency="JPY", total=1500)
     happened("Order Completed", 1, "2026-01-01 00:00", currency="USD", total=15)
