@@ -10,7 +10,7 @@ ON_POSTGRES := tests/accounts tests/jobs tests/eventlog tests/customers tests/wa
 
 KILLS ?= 100
 
-.PHONY: setup run test test-fast kills check format translations lock bench screenshots clean
+.PHONY: setup run test test-fast kills spark check format translations lock bench screenshots clean
 
 setup: .venv/done node_modules/done
 
@@ -68,6 +68,12 @@ lock:
 	$(BIN)/pip install -q uv
 	$(BIN)/uv pip compile -q pyproject.toml --python-version 3.11 --no-annotate --no-header --no-emit-index-url --no-emit-find-links -o requirements/run.txt
 	$(BIN)/uv pip compile -q pyproject.toml --extra dev --python-version 3.11 --no-annotate --no-header --no-emit-index-url --no-emit-find-links -o requirements/dev.txt
+
+# Definitions and the lake on a real Spark: needs Java 17, and downloads 400 MB once.
+spark: setup
+	command -v java >/dev/null || { echo "Spark needs Java 17: apt-get install openjdk-17-jre-headless"; exit 1; }
+	test -d .spark || { $(PYTHON) -m venv .spark && .spark/bin/pip install -q "pyspark[connect]==4.1.3"; }
+	REGULARS_TEST_POSTGRES=1 $(BIN)/python -m tools.spark .spark -- $(BIN)/python -m pytest -m spark
 
 bench: setup
 	$(BIN)/python -m bench

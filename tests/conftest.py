@@ -85,6 +85,23 @@ def home(tmp_path: Path, settings: Any) -> Iterator[Path]:
     yield folder
 
 
+@pytest.fixture(scope="session", params=["sail", "spark"])
+def spark_connect(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a Spark Connect server: Sail's, and that of a real Spark where one runs."""
+    if request.param == "spark":
+        address = os.environ.get("REGULARS_TEST_SPARK")
+        if not address:
+            pytest.skip("no Spark with Java runs here: `make spark` installs one, starts it and runs these tests")
+        yield address
+        return
+    pysail = pytest.importorskip("pysail.spark")
+    server = pysail.SparkConnectServer(ip="127.0.0.1", port=0)
+    server.start(background=True)
+    host, port = server.listening_address
+    yield f"sc://{host}:{port}"
+    server.stop()
+
+
 @pytest.fixture
 def people(db: None) -> dict[str, Any]:
     """One active member of staff of each role, by role; everybody's password is "correct horse battery"."""

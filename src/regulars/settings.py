@@ -71,6 +71,15 @@ def _database(url: str) -> dict[str, Any]:
     }
 
 
+LAKE = Path(os.environ["REGULARS_LAKE"]).resolve() if os.environ.get("REGULARS_LAKE") else None
+SPARK = os.environ.get("REGULARS_SPARK", "")
+SPARK_LAKE = os.environ.get("REGULARS_SPARK_LAKE", "")
+if LAKE and not os.environ.get("REGULARS_DATABASE_URL", "").startswith("postgres"):
+    raise SystemExit(
+        "REGULARS_LAKE needs PostgreSQL: set REGULARS_DATABASE_URL too (docs/scaling.md).\n"
+        "REGULARS_LAKE 需要 PostgreSQL：请同时设置 REGULARS_DATABASE_URL（见 docs/scaling.md）。"
+    )
+
 SECRET_KEY = os.environ.get("REGULARS_SECRET") or _secret()
 DEBUG = False
 ALLOWED_HOSTS = os.environ.get("REGULARS_HOSTS", "localhost,127.0.0.1,[::1]").split(",")

@@ -1,4 +1,4 @@
-"""Every registered definition, on DuckDB and on Spark Connect (Sail), over a world with everything in it: the same
+"""Every registered definition, on DuckDB and on Spark Connect (Sail, and a real Spark where one runs), over a world with everything in it: the same
 rows, the same types, to the last digit."""
 
 from collections.abc import Iterator
@@ -17,7 +17,6 @@ from regulars.analytics.metrics import METRICS, month_ends
 from tests.analytics.world import TODAY, arrow, random_world
 
 pytestmark = pytest.mark.spark
-pysail = pytest.importorskip("pysail.spark")
 
 FIXED = Cutoffs(rfm="fixed", dormant_percent=150, own_rhythm_visits=4)
 SINCE, UNTIL = TODAY - 200, TODAY - 3
@@ -25,21 +24,12 @@ BUCKETS = ("all", "day", "week", "month", "store", "channel", "category", "produ
 
 
 @pytest.fixture(scope="module")
-def sail() -> Iterator[str]:
-    server = pysail.SparkConnectServer(ip="127.0.0.1", port=0)
-    server.start(background=True)
-    host, port = server.listening_address
-    yield f"sc://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def engines(sail: str) -> Iterator[tuple[Duck, Any, Thresholds]]:
+def engines(spark_connect: str) -> Iterator[tuple[Duck, Any, Thresholds]]:
     """Both with the world, purchases, figures and scores as tables; and the thresholds that both agree on."""
     from regulars.analytics.engines.spark import Spark
 
     tables = random_world(20260310).tables()
-    with closing(Spark(sail)) as spark, duckdb.connect() as connection:
+    with closing(Spark(spark_connect)) as spark, duckdb.connect() as connection:
         duck = Duck(connection)
         for engine in (duck, spark):
             engine.register(tables)

@@ -1,5 +1,6 @@
 """A small world told as events of the log, and what the warehouse makes of it."""
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,12 +8,19 @@ from typing import Any
 
 import pytest
 
-from regulars.warehouse import engine
+from regulars.warehouse import engine, lake
+from regulars.warehouse.models import Change, OrderEntry
+
+KINDS = ["file", "lake"] if os.environ.get("REGULARS_TEST_POSTGRES") else ["file"]
+ONE_FILE = pytest.mark.parametrize("warehouse", ["file"], indirect=True)
 
 
-@pytest.fixture
-def warehouse(home: Path, db: None) -> Iterator[Path]:
-    """An empty warehouse in a data folder of its own, over an empty log; the business is Shanghai's, in CNY."""
+@pytest.fixture(params=KINDS)
+def warehouse(home: Path, db: None, settings: Any, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """An empty warehouse in a data folder of its own, over an empty log; the business is Shanghai's, in CNY. On
+    PostgreSQL as the file of one process, and as a lake."""
+    if request.param == "lake":
+        settings.LAKE = home / "lake"
     yield engine.path()
     engine.close()
 
@@ -32,3 +40,16 @@ def happened(warehouse: Path) -> Callable[..., None]:
         assert services.append([event]) == [True]
 
     return tell
+
+
+def emptied() -> None:
+    """Nothing is in the warehouse any more."""
+    if lake.used():
+        Change.objects.all().delete()
+        OrderEntry.objects.all().delete()
+        engine.close()
+        return
+    with engine.writing() as pen:
+        for table in ("events", "lines", "records", "merges", "pending", "scores", "purchases"):
+            pen.execute(f"DELETE FROM {table}")
+        pen.execute("DELETE FROM meta WHERE key <> 'schema'")

@@ -18,6 +18,7 @@ from regulars.eventlog import queries as log
 from regulars.kernel import clock
 from regulars.kernel.errors import Conflict
 from regulars.warehouse import engine, feed
+from tests.warehouse.conftest import ONE_FILE, emptied
 
 Happened = Callable[..., None]
 
@@ -126,10 +127,7 @@ def test_an_order_that_comes_twice_counts_once(happened: Happened) -> None:
     dispatch.number()  # on PostgreSQL somebody has to
     rows = after(0)
     for size in (1, 3, 4, 7, len(rows)):
-        with engine.writing() as pen:
-            for table in ("events", "lines", "records", "pending"):
-                pen.execute(f"DELETE FROM {table}")
-            engine.keep(pen, {"position": 0})
+        emptied()
         for start in range(0, len(rows), size):
             feed.handle(rows[start : start + size])
         assert lines("position, record_id, order_id, amount") == expected, size
@@ -268,6 +266,7 @@ def test_killing_the_feed_anywhere_loses_and_doubles_nothing(tmp_path: Path) -> 
     assert position == 2000
 
 
+@ONE_FILE
 def test_the_file_in_another_process_is_told_plainly(warehouse: Path) -> None:
     code = f"import duckdb, sys; c = duckdb.connect({str(warehouse)!r}); print('open', flush=True); sys.stdin.read()"
     other = subprocess.Popen(
@@ -281,6 +280,7 @@ def test_the_file_in_another_process_is_told_plainly(warehouse: Path) -> None:
     assert engine.read("SELECT 1") == [(1,)]
 
 
+@ONE_FILE
 def test_an_error_while_writing_leaves_nothing_behind(warehouse: Path) -> None:
     with pytest.raises(ZeroDivisionError), engine.writing() as pen:
         engine.keep(pen, {"a": 1})
@@ -295,10 +295,7 @@ def test_an_error_while_writing_leaves_nothing_behind(warehouse: Path) -> None:
 
 def _fed_anew() -> list[tuple[Any, ...]]:
     """Lines as the whole log tells them now."""
-    with engine.writing() as pen:
-        for table in ("events", "lines", "records"):
-            pen.execute(f"DELETE FROM {table}")
-        pen.execute("DELETE FROM meta")
+    emptied()
     feed.catch_up()
     return lines("currency, amount, home")
 
@@ -342,6 +339,7 @@ def test_a_wrong_currency_is_corrected_for_what_came_without_one(happened: Happe
     assert lines("currency, amount, home") == expected == _fed_anew()
 
 
+@ONE_FILE
 def test_a_warehouse_from_before_currencies_were_noted_keeps_what_it_counted(happened: Happened) -> None:
     happened("Order Completed", 1, "2026-01-01 00:00", total=15)
     feed.catch_up()

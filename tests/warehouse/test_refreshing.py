@@ -6,12 +6,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from regulars.accounts.actors import SYSTEM
 from regulars.accounts.services import change_settings
 from regulars.kernel import clock
-from regulars.warehouse import engine, feed, queries, refresh
+from regulars.warehouse import engine, feed, lake, queries, refresh
+from regulars.warehouse.lake import changes
+from tests.warehouse.conftest import ONE_FILE
 
 Happened = Callable[..., None]
 
@@ -124,9 +127,10 @@ def test_what_comes_during_a_full_refresh_is_in_when_it_ends(happened: Happened)
     assert seen == [(1, 1500), (2, 300)]
     assert engine.read("SELECT customer_id, net FROM scores ORDER BY 1") == seen
     assert engine.read("SELECT customer_id, sum(net)::BIGINT FROM purchases GROUP BY 1 ORDER BY 1") == seen
-    assert engine.read("SELECT count(*) FROM pending") == [(0,)]
+    assert refresh.live() == 0
 
 
+@ONE_FILE
 def test_many_readers_while_customers_are_judged_again_and_again(happened: Happened) -> None:
     """Each order is 1.00 and comes with its refresh: within a snapshot every table tells the same number of them."""
     happened("Order Completed", 1, "2026-03-01 10:00", total=1, order_id="0")
@@ -193,8 +197,13 @@ def test_expected_value_is_given_where_there_is_enough_to_learn_from(happened: H
         assert row.expected_value is not None and row.value_low is not None and row.value_high is not None
         assert 0 <= row.value_low <= row.value_high
     live = engine.read("SELECT * FROM scores ORDER BY 1")
-    with engine.writing() as pen:
-        pen.execute("INSERT INTO pending SELECT record_id, 0, true FROM records")
+    if lake.used():
+        again = {"record_id": range(1, 41), "position": [engine.meta("position") + 1] * 40}
+        with changes.writing():
+            changes.add(tables={"pending": pa.table(again)})
+    else:
+        with engine.writing() as pen:
+            pen.execute("INSERT INTO pending SELECT record_id, 0, true FROM records")
     with clock.frozen(at("2025-12-31 12:00")):
         assert refresh.live() == 40
     assert engine.read("SELECT * FROM scores ORDER BY 1") == live

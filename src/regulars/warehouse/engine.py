@@ -1,11 +1,11 @@
-"""The one DuckDB file of the data folder: opening it, reading from any thread, writing from one at a time.
+"""The one DuckDB file of the data folder: opening it, reading from any thread, writing from one at a time. In a scaled
+installation the same questions go to this process's replica of the lake.
 
 Nothing here knows what the tables mean. DuckDB lets one process open a file; that process is `regulars serve`, or the
 command line when none runs.
 """
 
 import json
-import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -19,7 +19,8 @@ from django.conf import settings
 
 from regulars.kernel.errors import Conflict
 from regulars.kernel.languages import Text
-from regulars.warehouse import schema
+from regulars.warehouse import connecting, lake, schema
+from regulars.warehouse.lake import replica
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -33,23 +34,15 @@ _compiled: dict[Any, str] = {}
 
 
 def path() -> Path:
-    """Where the warehouse of this data folder lies."""
+    """Where the warehouse of this data folder lies: its file, or the folder of the lake."""
+    if lake.used():
+        return lake.folder()
     return Path(settings.HOME) / "warehouse.duckdb"
 
 
 def _connect(file: Path) -> duckdb.DuckDBPyConnection:
     try:
-        database = duckdb.connect(
-            str(file),
-            config={
-                "memory_limit": os.environ.get("REGULARS_WAREHOUSE_MEMORY", _memory()),
-                "threads": int(os.environ.get("REGULARS_WAREHOUSE_THREADS", os.cpu_count() or 2)),
-                "temp_directory": str(file.with_suffix(".spill")),
-                "autoinstall_known_extensions": "false",
-                "preserve_insertion_order": "false",
-                "wal_autocheckpoint": "64MB",
-            },
-        )
+        database = connecting.connect(str(file), spill=file.with_suffix(".spill"))
     except duckdb.IOException as fault:
         if "could not set lock" not in str(fault).lower():
             raise
@@ -66,15 +59,6 @@ def _connect(file: Path) -> duckdb.DuckDBPyConnection:
         database.close()
         raise
     return database
-
-
-def _memory() -> str:
-    """Half of the machine's memory, at most 8 GB: the web server and the database live here too."""
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
-        total = 4 * 2**30
-    return f"{max(512, min(8192, total // 2**21))}MB"
 
 
 def _migrate(database: duckdb.DuckDBPyConnection) -> None:
@@ -101,6 +85,8 @@ def _migrate(database: duckdb.DuckDBPyConnection) -> None:
 def _current() -> tuple[duckdb.DuckDBPyConnection, int]:
     """The open database; another data folder (a test's) closes the one before."""
     global _database, _path, _generation
+    if lake.used():
+        return replica.current()
     file = path()
     if _database is not None and _path == file:
         return _database, _generation
@@ -117,6 +103,9 @@ def _current() -> tuple[duckdb.DuckDBPyConnection, int]:
 def close() -> None:
     """Close the file, so that another process may open it; the next question opens it again."""
     global _database, _path, _generation
+    if lake.used():
+        replica.close()
+        return
     with _writing, _opening:
         if _database is not None:
             _database.close()
@@ -158,8 +147,9 @@ def read_arrow(sql: str, params: Parameters = ()) -> pyarrow.Table:
 def writing() -> Iterator[duckdb.DuckDBPyConnection]:
     """The only way to change the warehouse: one writer at a time, one transaction, rolled back on any error.
 
-    Reentrant: within `writing` of the same thread it is the same transaction.
+    Reentrant: within `writing` of the same thread it is the same transaction. Not for a lake: there `lake.changes` is.
     """
+    assert not lake.used()
     with _writing:
         running = getattr(_local, "writer", None)
         if running is not None:

@@ -6,6 +6,7 @@ the order of events alone, not on how they were cut into batches. Judging custom
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
@@ -25,7 +26,8 @@ from regulars.eventlog import dispatch
 from regulars.eventlog import queries as log
 from regulars.eventlog.rows import EventRow
 from regulars.kernel import clock, money
-from regulars.warehouse import engine
+from regulars.warehouse import engine, lake
+from regulars.warehouse.lake.taking import taking, told_anew
 
 CHUNK = 10_000
 MOST = 10**15
@@ -90,7 +92,10 @@ def catch_up(*, limit: int | None = None) -> int:
 
 def _take(batch: Iterable[EventRow], *, up_to: int | None = None) -> int:
     own = business()
-    with engine.writing() as pen:
+    if lake.used():
+        batch = list(batch)
+        _settle_zone(own)
+    with _writing(batch) as pen:
         position = engine.meta("position", 0, pen=pen)
         rows = [
             row
@@ -110,13 +115,39 @@ def bulk(*, events: pa.Table, lines: pa.Table, records: pa.Table, position: int)
     A record that is there already keeps its customer; it becomes known, or older, if the row says so. `position` is
     where the feed goes on. Scores follow with the next full refresh.
     """
-    with engine.writing() as pen:
-        _zoned(pen, business())
+    own = business()
+    _settle_zone(own)
+    with taking(records=records["record_id"].to_pylist()) if lake.used() else engine.writing() as pen:
+        _zoned(pen, own)
         for name, table, schema in (("events", events, EVENTS), ("lines", lines, LINES)):
             _insert(pen, name, table.cast(schema))
         _keep_seen(pen, records.cast(RECORDS))
         _newest(pen, events, lines)
         engine.keep(pen, {"position": position, "stale": True})
+
+
+def _writing(batch: Iterable[EventRow]) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    """The warehouse to write to; of a lake, what these events touch."""
+    if not lake.used():
+        return engine.writing()
+    records, orders = set[int](), set[str]()
+    for row in batch:
+        if row.record_id is not None:
+            records.add(row.record_id)
+        if row.name in _ORDERS:
+            order_id = _text(row.properties.get("order_id"))
+            if order_id is not None:
+                orders.add(order_id)
+        elif row.name in ("Customers Merged", "Customers Unmerged"):
+            records |= {row.properties["source"], row.properties["target"]}
+    return taking(records=records, orders=orders)
+
+
+def _settle_zone(own: Business) -> None:
+    """In a turn of its own: what a batch is held against is told anew before it is laid out."""
+    if lake.used() and engine.meta("told") != _told(own):
+        with taking(records=()) as pen:
+            _zoned(pen, own)
 
 
 def days_and_months(at: NDArray[np.int64], zone: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -139,34 +170,42 @@ def _offset(slot: int, zone: ZoneInfo) -> int:
 def _zoned(pen: duckdb.DuckDBPyConnection, own: Business) -> None:
     """Days and what counts as the own currency follow the settings; when those changed, everything is told anew."""
     told = engine.meta("told", pen=pen)
-    corrections = own.more.get("currency_corrections", [])
-    wanted = {"zone": own.zone, "currency": own.currency, "corrections": len(corrections)}
-    if told == wanted:
+    if told == _told(own):
         return
     if told is not None:
-        if told["zone"] != own.zone:
-            for table in ("events", "lines"):
-                slots = pen.execute(f'SELECT DISTINCT "at" // {_SLOT} AS slot FROM {table}').to_arrow_table()  # noqa: S608
-                zone = ZoneInfo(own.zone)
-                offsets = pa.array([_offset(slot, zone) for slot in slots["slot"].to_pylist()], pa.int64())
-                pen.register("offsets", pa.table({"slot": slots["slot"], "o": offsets}))
-                pen.execute(
-                    f"""UPDATE {table} SET day = (("at" + o) // 86400000000)::INTEGER,
-                        month = (year(make_timestamp("at" + o)) * 12 + month(make_timestamp("at" + o)) - 1)::INTEGER
-                        FROM offsets WHERE "at" // {_SLOT} = slot"""  # noqa: S608
-                )
-                pen.unregister("offsets")
-            pen.execute("DELETE FROM meta WHERE key = 'last_order_day'")
-            day = pen.execute("SELECT max(day) FROM lines WHERE paid").fetchone()
-            if day and day[0] is not None:
-                engine.keep(pen, {"last_order_day": day[0]})
-        if "corrections" not in told:  # older warehouses wrote nothing where nothing was told
-            pen.execute("UPDATE lines SET currency = lower(?) WHERE currency = ''", [told["currency"]])
-        for one in corrections[told.get("corrections", 0) :]:
-            _correct(pen, one["from"], one["to"])
-        pen.execute("UPDATE lines SET home = (upper(currency) = ?)", [own.currency])
-        engine.keep(pen, {"stale": True})
-    engine.keep(pen, {"told": wanted})
+        if lake.used():
+            day = told_anew(lambda rows: _tell_anew(rows, told, own))
+        else:
+            _tell_anew(pen, told, own)
+            day = pen.execute("SELECT max(day) FROM lines WHERE paid").fetchall()[0][0]
+        engine.keep(pen, {"stale": True} | ({} if day is None else {"last_order_day": day}))
+    engine.keep(pen, {"told": _told(own)})
+
+
+def _told(own: Business) -> dict[str, Any]:
+    corrections = own.more.get("currency_corrections", [])
+    return {"zone": own.zone, "currency": own.currency, "corrections": len(corrections)}
+
+
+def _tell_anew(pen: duckdb.DuckDBPyConnection, told: dict[str, Any], own: Business) -> None:
+    """Events and lines that were told by other settings."""
+    if told["zone"] != own.zone:
+        for table in ("events", "lines"):
+            slots = pen.execute(f'SELECT DISTINCT "at" // {_SLOT} AS slot FROM {table}').to_arrow_table()  # noqa: S608
+            zone = ZoneInfo(own.zone)
+            offsets = pa.array([_offset(slot, zone) for slot in slots["slot"].to_pylist()], pa.int64())
+            pen.register("offsets", pa.table({"slot": slots["slot"], "o": offsets}))
+            pen.execute(
+                f"""UPDATE {table} SET day = (("at" + o) // 86400000000)::INTEGER,
+                    month = (year(make_timestamp("at" + o)) * 12 + month(make_timestamp("at" + o)) - 1)::INTEGER
+                    FROM offsets WHERE "at" // {_SLOT} = slot"""  # noqa: S608
+            )
+            pen.unregister("offsets")
+    if "corrections" not in told:  # older warehouses wrote nothing where nothing was told
+        pen.execute("UPDATE lines SET currency = lower(?) WHERE currency = ''", [told["currency"]])
+    for one in own.more.get("currency_corrections", [])[told.get("corrections", 0) :]:
+        _correct(pen, one["from"], one["to"])
+    pen.execute("UPDATE lines SET home = (upper(currency) = ?)", [own.currency])
 
 
 def _correct(pen: duckdb.DuckDBPyConnection, before: str, after: str) -> None:
@@ -556,6 +595,8 @@ def _restructure(pen: duckdb.DuckDBPyConnection, rows: list[EventRow]) -> set[in
             """UPDATE events SET properties = '{}' FROM erased
                WHERE events.record_id = erased.record_id AND events.position < erased.until"""
         )
+        if lake.used():  # the files that are there already
+            pen.execute("INSERT INTO erasing FROM erased")
         pen.unregister("erased")
     gone = [[source] for source in before if parent.get(source) != before[source]]
     if gone:

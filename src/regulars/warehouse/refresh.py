@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
@@ -24,7 +24,7 @@ from regulars.accounts.queries import Business, business
 from regulars.analytics import engines, facts, scores, traits
 from regulars.analytics.cutoffs import Cutoffs, Thresholds
 from regulars.kernel import clock
-from regulars.warehouse import engine, feed, queries, worth
+from regulars.warehouse import engine, feed, lake, queries, schema, worth
 from regulars.warehouse.queries import answers
 from regulars.warehouse.queries.snapshot import LARGE
 
@@ -71,7 +71,7 @@ def cutoffs_of(own: Business) -> Cutoffs:
     return Cutoffs.from_json(own.more.get("cutoffs") or {})
 
 
-def _settings(own: Business) -> str:
+def settings_of(own: Business) -> str:
     parts = [own.zone, own.currency, own.more.get("as_of", "auto"), cutoffs_of(own).to_json()]
     return json.dumps(parts, sort_keys=True)
 
@@ -99,16 +99,32 @@ def due(*, patient: bool = True) -> str:
     # Not without a pause: while a file is being taken in, the day of its last order moves with every batch.
     if patient and 0 <= now - last.refreshed_at < max(1_000_000, 5_000 * last.took_ms):
         return ""
-    if last.settings != _settings(own):
+    if last.settings != settings_of(own):
         return "settings"
-    if engine.meta("stale", False):
+    # Files of a lake are written by every version for itself: an older one's lack columns.
+    if engine.meta("stale", False) or (lake.used() and engine.meta("schema", 0) < len(schema.STEPS)):
         return "stale"
     if last.as_of != as_of_day(own):
         return "day"
     if position > last.position and not 0 <= now - last.refreshed_at <= HOURLY:
         return "hour"
-    many = engine.read("SELECT count(*) FROM (SELECT DISTINCT record_id FROM pending)")
-    return "many" if many[0][0] > MANY else ""
+    return "many" if _waiting() > MANY else ""
+
+
+def _waiting() -> int:
+    """How many changed records wait for their customers to be judged."""
+    if lake.used():
+        over_lake: int = scaled().waiting()
+        return over_lake
+    count: int = engine.read("SELECT count(*) FROM (SELECT DISTINCT record_id FROM pending)")[0][0]
+    return count
+
+
+def scaled() -> Any:
+    """The module that does it over a lake; it stands on this one."""
+    from regulars.warehouse import scaled
+
+    return scaled
 
 
 @contextmanager
@@ -120,6 +136,9 @@ def idle() -> Iterator[None]:
 
 def step() -> bool:
     """One turn of the loop of full refreshes; True when there was something to do."""
+    if lake.used():
+        done: bool = scaled().step()
+        return done
     reason = due()
     if not reason:
         return False
@@ -149,6 +168,9 @@ def full(*, report: Callable[[int, int], None] | None = None, relearn: bool = Tr
     again, also where purchases and scores could be carried on.
     """
     told = report or (lambda done, total: None)
+    if lake.used():
+        over_lake: State = scaled().full(told, relearn=relearn)
+        return over_lake
     with _running:
         begun = time.perf_counter()
         own = business()
@@ -232,7 +254,7 @@ def _build(
         model = worth.fit(pen, as_of=as_of) if relearn else worth.Model.from_json(engine.meta("model", pen=pen))
         told(3, 4)
         into = "CREATE OR REPLACE TABLE scores_next AS"
-        _judge(pen, into, as_of=as_of, cutoffs=cutoffs, thresholds=thresholds, model=model)
+        judge(pen, into, as_of=as_of, cutoffs=cutoffs, thresholds=thresholds, model=model)
         told(4, 4)
         found = asked.result() if asked else dict.fromkeys(answers.KEYS)
     return _Built(position, thresholds, model, customers, found, folded, anew)
@@ -256,7 +278,7 @@ def _carry(pen: duckdb.DuckDBPyConnection, as_of: int, cutoffs: Cutoffs) -> None
     pen.execute("DROP TABLE concerned")
 
 
-def _judge(
+def judge(
     pen: duckdb.DuckDBPyConnection, into: str, *, as_of: int, cutoffs: Cutoffs, thresholds: Thresholds,
     model: worth.Model, source: str = "figures",
 ) -> None:  # fmt: skip
@@ -269,22 +291,26 @@ def _judge(
 
 def _answered(as_of: int, cutoffs: Cutoffs, thresholds: Thresholds, anew: bool) -> dict[str, list[list[Any]]]:
     """The questions over the whole history, from the purchases that are being built where they are."""
-    pen = engine.cursor()
-    try:
+    with closing(engine.cursor()) as pen:
         if anew:
             pen.execute("CREATE TEMP VIEW purchases AS FROM purchases_next")
-        pen.execute(f"CREATE TEMP TABLE visits AS {engines.sql(facts.visits, as_of=as_of)}")
-        return {
-            key: [
-                list(row)
-                for row in pen.execute(
-                    answers.sql_of(key, as_of=as_of, cutoffs=cutoffs, thresholds=thresholds, kept=True)
-                ).fetchall()
-            ]
-            for key in answers.KEYS
-        }
-    finally:
-        pen.close()
+        return answered(pen, as_of, cutoffs, thresholds)
+
+
+def answered(
+    pen: duckdb.DuckDBPyConnection, as_of: int, cutoffs: Cutoffs, thresholds: Thresholds
+) -> dict[str, list[list[Any]]]:
+    """The questions over the whole history, from the table `purchases` that `pen` sees."""
+    pen.execute(f"CREATE TEMP TABLE visits AS {engines.sql(facts.visits, as_of=as_of)}")
+    return {
+        key: [
+            list(row)
+            for row in pen.execute(
+                answers.sql_of(key, as_of=as_of, cutoffs=cutoffs, thresholds=thresholds, kept=True)
+            ).fetchall()
+        ]
+        for key in answers.KEYS
+    }
 
 
 def _swap(own: Business, as_of: int, built: _Built, begun: float) -> State:
@@ -301,7 +327,7 @@ def _swap(own: Business, as_of: int, built: _Built, begun: float) -> State:
             position=built.position,
             refreshed_at=clock.micros(),
             took_ms=round((time.perf_counter() - begun) * 1000),
-            settings=_settings(own),
+            settings=settings_of(own),
             currency=own.currency,
             zone=own.zone,
             customers=built.customers,
@@ -320,6 +346,9 @@ def live() -> int:
 
     Nothing before the first full refresh. Costs what the changed customers' own events cost, plus a scan of ids.
     """
+    if lake.used():
+        judged: int = scaled().live()
+        return judged
     if not engine.read("SELECT 1 FROM pending LIMIT 1") or engine.meta("refresh") is None:
         return 0
     with engine.writing() as pen:
@@ -384,7 +413,7 @@ def _judge_pending(pen: duckdb.DuckDBPyConnection, *, settled: bool) -> int:
     for table in ("purchases", "scores"):
         pen.execute(f"DELETE FROM {main}.{table} WHERE customer_id IN (SELECT customer_id FROM gone)")  # noqa: S608
     pen.execute(f"INSERT INTO {main}.purchases FROM temp.purchases")
-    _judge(
+    judge(
         pen, f"INSERT INTO {main}.scores", as_of=last.as_of, cutoffs=cutoffs, thresholds=thresholds, model=model
     )  # fmt: skip
     count = pen.execute("SELECT count(*) FROM figures").fetchone()

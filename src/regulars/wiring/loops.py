@@ -18,7 +18,8 @@ from regulars.eventlog import dispatch, queries, wake
 from regulars.eventlog.wake import Bell
 from regulars.jobs import worker
 from regulars.kernel import clock
-from regulars.warehouse import refresh
+from regulars.warehouse import lake, refresh
+from regulars.warehouse.lake import upkeep
 from regulars.webhooks import sending
 from regulars.wiring import receiving, schedules
 from regulars.wiring.jobs import KINDS
@@ -67,6 +68,7 @@ def declared(news: Bell | None = None) -> list[Loop]:
         *(Loop(f"dispatch {one.name}", partial(_dispatch, one), every=0.5, listens=True) for one in SUBSCRIBERS),
         Loop("live refresh", lambda: refresh.live() > 0, every=0.5),
         Loop("full refresh", refresh.step),
+        *([Loop("lake", upkeep.step)] if lake.used() else []),
         Loop("webhooks", lambda: sending.send_due() > 0, listens=True),
         *(Loop(f"jobs {place}", lambda: worker.run_ready() > 0, every=0.5) for place in (1, 2)),
         Loop("abandoned jobs", lambda: worker.revive(alone=False) > 0, every=30),

@@ -1,6 +1,6 @@
 """Spark, through Spark Connect: a cluster, Databricks or Sail. Needs the extra `spark` (pyspark-client)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ibis.expr.types as ir
@@ -10,7 +10,7 @@ from regulars.analytics.engines import Dialect, compiled
 
 
 class Spark:
-    """Runs definitions in a Spark Connect session; tables are its temporary views or its catalogue's tables."""
+    """Runs definitions in a Spark Connect session of its own; tables are its temporary views or its catalogue's."""
 
     dialect: Dialect = "pyspark"
 
@@ -18,7 +18,7 @@ class Spark:
         """`url` as in Spark Connect: sc://host:port/;token=…"""
         from pyspark.sql import SparkSession  # an optional extra: only who scales out installs it
 
-        self.session = SparkSession.builder.remote(url).getOrCreate()
+        self.session = SparkSession.builder.remote(url).create()
 
     def read(self, expression: ir.Table | str) -> list[tuple[Any, ...]]:
         """The rows of an expression, or of SQL in Spark's dialect."""
@@ -33,10 +33,17 @@ class Spark:
         frame = self.session.sql(self._sql(expression)).cache()
         frame.createOrReplaceTempView(name)
 
-    def register(self, tables: Mapping[str, pa.Table | str]) -> None:
-        """Make Arrow tables, or Parquet under a path, visible by name."""
+    def write(self, path: str, expression: ir.Table | str, *, by: str) -> None:
+        """The expression's rows as Parquet files in a new folder, each in the order of the column `by`."""
+        self.session.sql(self._sql(expression)).sortWithinPartitions(by).write.parquet(path)
+
+    def register(self, tables: Mapping[str, pa.Table | str | Sequence[str]]) -> None:
+        """Make Arrow tables, or Parquet under one or several paths, visible by name."""
         for name, table in tables.items():
-            frame = self.session.read.parquet(table) if isinstance(table, str) else self.session.createDataFrame(table)
+            if isinstance(table, pa.Table):
+                frame = self.session.createDataFrame(table)
+            else:
+                frame = self.session.read.parquet(*([table] if isinstance(table, str) else table))
             frame.createOrReplaceTempView(name)
 
     def close(self) -> None:
