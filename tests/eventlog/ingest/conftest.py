@@ -33,7 +33,13 @@ class Door:
         inbox_options = {key: options.pop(key) for key in ("write", "sync", "backlog_bytes") if key in options}
         self.inbox = Inbox(folder, **inbox_options)
         self.keys = {"shop": 7}
-        self.application = door.build(self.inbox, WriteKeys(lambda: dict(self.keys)), **options)
+        self.database_away = False
+        self.application = door.build(self.inbox, WriteKeys(self._load), **options)
+
+    def _load(self) -> dict[str, int]:
+        if self.database_away:
+            raise OSError("the database is away")
+        return dict(self.keys)
 
     def ask(
         self, method: str, path: str, body: bytes | list[bytes] = b"", headers: dict[str, str] | None = None,

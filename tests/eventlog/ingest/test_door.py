@@ -1,5 +1,6 @@
 """The door: who may send, which shapes and sizes are taken, what is answered under pressure and to browsers."""
 
+import asyncio
 import errno
 import gzip
 import json
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from regulars.eventlog.ingest import door, envelope
+from regulars.eventlog.ingest import door, envelope, keys
 
 EVENT = {"type": "track", "event": "A", "userId": "u1", "messageId": "m1"}
 KINDS = ["identify", "track", "page", "screen", "group", "alias"]
@@ -73,6 +74,36 @@ def test_a_key_made_a_moment_ago_works(tracking: Any, wait_for: Any) -> None:
     header = "Basic " + b64encode(b"new:").decode()
     wait_for(lambda: shop.post("/v1/track", EVENT, Authorization=header).status == 200, 5, "the new key")
     assert shop.records()[-1].record.key_id == 8
+
+
+def test_while_the_keys_cant_be_read_a_client_is_told_to_come_back_and_not_that_its_key_is_wrong(
+    tracking: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "AGAIN_SECONDS", -1.0)
+    monkeypatch.setattr(keys.WriteKeys, "_look_in_background", lambda self: None)
+    shop = tracking()
+    shop.database_away = True
+    answer = shop.post("/v1/track", EVENT)
+    assert (answer.status, answer.json["code"], answer.headers["retry-after"]) == (503, "keys", "2")
+    assert set(answer.json["messages"]) == {"en", "zh-hans"}
+    assert shop.ask("GET", "/v1/projects/shop/settings").status == 503
+    assert shop.post("/v1/track", EVENT, Authorization="").status == 401, "none was sent: that is sure"
+    shop.database_away = False
+    assert shop.post("/v1/track", EVENT).status == 200
+    shop.database_away = True
+    assert shop.post("/v1/track", EVENT).status == 200, "what is known goes on working"
+    assert shop.post("/v1/track", EVENT, Authorization="Bearer new").status == 503
+    shop.database_away = False
+    assert shop.post("/v1/track", EVENT, Authorization="Bearer new").status == 401
+
+
+def test_endless_spellings_of_a_key_take_no_memory() -> None:
+    known = keys.WriteKeys(lambda: {"shop": 7})
+    assert asyncio.run(known.look_again())
+    spellings = [b"Basic " + b64encode(b"shop:%d" % n) for n in range(3 * keys.HEADERS)]
+    assert {known.of_header(one) for one in [*spellings, b"Basic " + b64encode(b"shop:" + b"x" * 5000)]} == {7}
+    assert 0 < len(known._of_header) <= keys.HEADERS
+    assert max(map(len, known._of_header)) <= keys.HEADER_BYTES
 
 
 @pytest.mark.parametrize("label", ["application/json", "text/plain", "application/x-www-form-urlencoded", ""])

@@ -254,8 +254,10 @@ async def _key(scope: Scope, authorization: bytes, in_body: Any, keys: WriteKeys
         if key and isinstance(key, str):
             found = keys.of_key(key)
             if found is None:
-                await keys.look_again()
+                sure = await keys.look_again()
                 found = keys.of_key(key)
+                if found is None and not sure:  # 401 would make clients throw their events away
+                    raise Refusal(503, "keys", _BUSY, retry_after=BUSY_SECONDS)
             if found is not None:
                 return found
     raise Refusal(401, "unknown_key", _NO_KEY)

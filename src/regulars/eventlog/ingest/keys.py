@@ -10,6 +10,8 @@ from collections.abc import Callable
 _log = logging.getLogger(__name__)
 FRESH_SECONDS = 5.0  # a revoked key works no longer than this
 AGAIN_SECONDS = 0.5  # unknown keys make us look this often at most
+# Headers remembered: one key has endless spellings (a password behind it, bytes that Base64 skips).
+HEADERS, HEADER_BYTES = 1000, 500
 
 
 def from_database() -> dict[str, int]:
@@ -32,6 +34,7 @@ class WriteKeys:
         self._ids: dict[str, int] = {}
         self._of_header: dict[bytes, int] = {}
         self._looked = float("-inf")
+        self._known = False  # whether the last look saw the keys
         self._looking = threading.Lock()
 
     def of_header(self, authorization: bytes) -> int | None:
@@ -43,7 +46,9 @@ class WriteKeys:
             return known
         key = key_in(authorization)
         found = self._ids.get(key) if key else None
-        if found is not None:
+        if found is not None and len(authorization) <= HEADER_BYTES:
+            if len(self._of_header) >= HEADERS:
+                self._of_header = {}
             self._of_header[authorization] = found
         return found
 
@@ -53,10 +58,13 @@ class WriteKeys:
             self._look_in_background()
         return self._ids.get(key)
 
-    async def look_again(self) -> None:
-        """Before refusing a key: it may have been made a moment ago."""
+    async def look_again(self) -> bool:
+        """Before refusing a key: it may have been made a moment ago. False when the keys couldn't be read, so that
+        nobody can say whether a key is unknown.
+        """
         if time.monotonic() - self._looked > AGAIN_SECONDS:
             await asyncio.to_thread(self._look)
+        return self._known
 
     def _look_in_background(self) -> None:
         if not self._looking.locked():
@@ -71,11 +79,11 @@ class WriteKeys:
                 fresh = self._load()
             except Exception:  # the database is busy or away: what we know goes on working
                 _log.exception("The write keys couldn't be read")
-                self._looked = time.monotonic()
+                self._known, self._looked = False, time.monotonic()
                 return
             if fresh != self._ids:
                 self._ids, self._of_header = fresh, {}
-            self._looked = time.monotonic()
+            self._known, self._looked = True, time.monotonic()
 
 
 def key_in(authorization: bytes) -> str:
