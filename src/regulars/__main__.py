@@ -1,3 +1,4 @@
 from regulars.cli import main
 
-main()
+if __name__ == "__main__":  # a process begun anew by another one imports this too
+    main()

@@ -1,4 +1,4 @@
-"""The application: tracking paths to the log's ingest, everything else to Django.
+"""The applications: tracking paths to the log's ingest, everything else elsewhere; and Django's.
 
 Django runs synchronously in a few threads that stay, each with its database connection; a request takes one of them.
 """
@@ -49,18 +49,19 @@ class Synchronous(ASGIHandler):
         return await sync_to_async(self.get_response)(request)
 
 
-def build(tracking: Application | None = None, is_tracking: Callable[[str], bool] = bool) -> Application:
-    """The whole application. `is_tracking` says of a path whether it is the tracking API's."""
-    django = Synchronous()
+def console() -> Application:
+    """The console and the JSON API."""
     # Files are read in the request's own thread; a line of warning in the terminal of who starts it tells them nothing.
     warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
+    return Synchronous()
+
+
+def build(others: Application, tracking: Application, is_tracking: Callable[[str], bool]) -> Application:
+    """What stands at the public port. `is_tracking` says of a path whether it is the tracking API's."""
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        if tracking is not None and is_tracking(scope["path"]):
-            await tracking(scope, receive, send)
-        else:
-            await django(scope, receive, send)
+        await (tracking if is_tracking(scope["path"]) else others)(scope, receive, send)
 
     return application

@@ -38,7 +38,7 @@ def _secret() -> str:
     return fresh
 
 
-def _database(url: str) -> dict[str, Any]:
+def database(url: str) -> dict[str, Any]:
     """SQLite in the data folder, or what REGULARS_DATABASE_URL names: postgresql://user:password@host:port/name."""
     if not url:
         return {
@@ -67,7 +67,14 @@ def _database(url: str) -> dict[str, Any]:
         "PORT": parts.port or "",
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": query,
+        # A session that died with its machine shouldn't hold its locks (wiring.turns) for the hours of the default.
+        "OPTIONS": {
+            "options": "-c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
+            "keepalives_idle": 15,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            **query,
+        },
     }
 
 
@@ -80,7 +87,9 @@ if LAKE and not os.environ.get("REGULARS_DATABASE_URL", "").startswith("postgres
         "REGULARS_LAKE 需要 PostgreSQL：请同时设置 REGULARS_DATABASE_URL（见 docs/scaling.md）。"
     )
 
-SECRET_KEY = os.environ.get("REGULARS_SECRET") or _secret()
+SECRET_GIVEN = os.environ.get("REGULARS_SECRET", "")
+SECRET_KEY = SECRET_GIVEN or _secret()
+FILES = os.environ.get("REGULARS_FILES", "")  # where uploads and exports are if not in HOME
 DEBUG = False
 ALLOWED_HOSTS = os.environ.get("REGULARS_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
 PUBLIC_URL = os.environ.get("REGULARS_URL", "")
@@ -145,7 +154,7 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": _database(os.environ.get("REGULARS_DATABASE_URL", ""))}
+DATABASES = {"default": database(os.environ.get("REGULARS_DATABASE_URL", ""))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.Staff"

@@ -87,7 +87,7 @@ def rows(server: Server, sql: str) -> list[Any]:
 def ask(server: Server, command: str, **arguments: Any) -> Any:
     """A command given through the server's socket, as the command line does it; None when the server goes away."""
     try:
-        with control._reachable(server.home / "control.sock") as address, socket.socket(socket.AF_UNIX) as line:
+        with control.reachable(server.home / "control.sock") as address, socket.socket(socket.AF_UNIX) as line:
             line.settimeout(120)
             line.connect(address)
             with line.makefile("rw") as stream:
@@ -107,6 +107,7 @@ class Receiver(ThreadingHTTPServer):
     """Takes webhooks; refuses some at first. `told`: webhook-id → the orders it came with."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self) -> None:
         self.told: dict[str, set[str]] = {}
@@ -183,6 +184,7 @@ class Till(threading.Thread):
                 while not self.sent(client, batch):
                     self.over.wait(0.05)
                 self.acknowledged |= orders
+                self.over.wait(0.05)  # every order is told to the receiver, one by one
 
     def sent(self, client: httpx.Client, batch: list[Any]) -> bool:
         self.sending = True
@@ -312,7 +314,7 @@ def test_every_acknowledged_order_is_stored_and_counted_once_wherever_the_server
     orders = {
         message for (message,) in rows(killed, "SELECT message_id FROM eventlog_event WHERE name = 'Order Completed'")
     }
-    wait_for(lambda: len(receiver.told) >= len(total), 120, "the receiver to be told of every order")
+    wait_for(lambda: len(receiver.told) >= len(total), 240, "the receiver to be told of every order")
     assert Counter(told()) == dict.fromkeys(orders, 1), "one webhook-id for an order, however often it came"
     assert killed.stop() == 0
     if "REGULARS_DATABASE_URL" not in killed.environment:

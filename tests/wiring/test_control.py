@@ -120,7 +120,7 @@ def test_a_socket_left_behind_by_a_killed_server_is_not_in_the_way(home: Path, t
     import socket
 
     stale = socket.socket(socket.AF_UNIX)
-    with control._reachable(home / "control.sock") as address:
+    with control.reachable(home / "control.sock") as address:
         stale.bind(address)
     stale.close()
     assert add(a=1, b=2)["sum"] == 3

@@ -89,7 +89,7 @@ def test_stopping_lets_a_step_finish_and_says_who_did_not(monkeypatch: pytest.Mo
 
 
 def test_every_loop_and_schedule_has_a_name_of_its_own() -> None:
-    names = [loop.name for loop in loops.declared()]
+    names = [loop.name for loop in loops.of_work()]
     assert len(names) == len(set(names))
     assert {f"dispatch {one.name}" for one in SUBSCRIBERS} <= set(names)
     assert {f"schedule {one.name}" for one in schedules.SCHEDULES} <= set(names)

@@ -1,4 +1,6 @@
-"""Where an import keeps its files: HOME/files/imports/<id>/. Nothing of the name that somebody gave a file is used."""
+"""Where an import keeps its files: files/imports/<id>/ in the data folder, or in REGULARS_FILES where several processes
+share them. Nothing of the name that somebody gave a file is used.
+"""
 
 import shutil
 from pathlib import Path
@@ -6,8 +8,12 @@ from pathlib import Path
 from django.conf import settings
 
 
+def _parent() -> Path:
+    return Path(settings.FILES or settings.HOME) / "files" / "imports"
+
+
 def folder(import_id: int) -> Path:
-    return Path(settings.HOME) / "files" / "imports" / str(int(import_id))
+    return _parent() / str(int(import_id))
 
 
 def source(import_id: int) -> Path:
@@ -34,7 +40,7 @@ def clear(import_id: int) -> None:
 
 def kept() -> list[int]:
     """Imports that have a folder."""
-    parent = Path(settings.HOME) / "files" / "imports"
+    parent = _parent()
     return [int(path.name) for path in parent.iterdir() if path.name.isdigit()] if parent.is_dir() else []
 
 

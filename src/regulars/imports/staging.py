@@ -7,6 +7,7 @@ Nothing of the product's own data is read or written here.
 import csv
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,31 +74,39 @@ class Surroundings:
     until: int
 
 
+def _connected(path: Path) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(
+        str(path),
+        config={
+            "memory_limit": "700MB",
+            "threads": 2,
+            "temp_directory": str(path.with_suffix(".spill")),
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "preserve_insertion_order": "false",
+        },
+    )
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The import's own file, made when missing."""
-    try:
-        database = duckdb.connect(
-            str(path),
-            config={
-                "memory_limit": "700MB",
-                "threads": 2,
-                "temp_directory": str(path.with_suffix(".spill")),
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-                "preserve_insertion_order": "false",
-            },
-        )
-    except duckdb.IOException as error:
-        if full := no_room(error):
-            raise full from None
+    """The import's own file, made when missing. Who shows it may have it open for a moment in another process."""
+    for _ in range(100):
+        try:
+            database = _connected(path)
+            break
+        except duckdb.IOException as error:
+            if full := no_room(error):
+                raise full from None
+            threading.Event().wait(0.1)
+    else:
         raise Conflict(
             "import_in_use",
             Text(
                 "This import is open in another process. Wait until it has ended.",
                 "该导入正由另一个进程处理，请等待其结束。",
             ),
-        ) from None
+        )
     try:
         formats.prepare(database)
         yield database

@@ -22,6 +22,7 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
+from django.core.management import call_command
 from django.db import connection, connections
 from django.db.migrations.loader import MigrationLoader
 
@@ -41,7 +42,7 @@ def _socket_path() -> Path:
 
 
 @contextmanager
-def _reachable(path: Path) -> Iterator[str]:
+def reachable(path: Path) -> Iterator[str]:
     """The path, or a short way to it: the system takes about a hundred bytes for a socket's path."""
     if len(os.fsencode(path)) < 100:
         yield str(path)
@@ -50,6 +51,32 @@ def _reachable(path: Path) -> Iterator[str]:
         way = Path(folder) / "h"
         way.symlink_to(path.parent)
         yield str(way / path.name)
+
+
+def console_path() -> Path:
+    """The socket of the console's process, for the one that owns the port."""
+    return Path(settings.HOME) / "console.sock"
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[socket.socket]:
+    """A socket that is listened on, readable by the folder's owner alone; one that a dead process left is replaced.
+    Only for who holds the folder's lock.
+    """
+    path.unlink(missing_ok=True)
+    door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with reachable(path) as address:
+        mask = os.umask(0o177)
+        try:
+            door.bind(address)
+        finally:
+            os.umask(mask)
+    door.listen(128)
+    try:
+        yield door
+    finally:
+        path.unlink(missing_ok=True)
+        door.close()
 
 
 def _held(file: Path) -> int | None:
@@ -66,10 +93,17 @@ def _held(file: Path) -> int | None:
 
 
 @contextmanager
-def owning() -> Iterator[None]:
-    """Own the data folder. Raises Conflict when another process does."""
+def owning() -> Iterator[int]:
+    """Own the data folder; gives the lock's descriptor, for children that are to hold it too. Raises Conflict when
+    another process does. The children of one that was killed get a moment to end.
+    """
     file = Path(settings.HOME) / "serve.lock"
     descriptor = _held(file)
+    for _ in range(100):
+        if descriptor is not None or _lives(file):
+            break
+        threading.Event().wait(0.1)
+        descriptor = _held(file)
     if descriptor is None:
         owner = file.read_text().strip() or "?"
         raise Conflict(
@@ -81,9 +115,20 @@ def owning() -> Iterator[None]:
             ).filled(owner=owner, home=settings.HOME),
         )
     try:
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _lives(file: Path) -> bool:
+    """Whether the process that took the lock does, as far as can be told."""
+    try:
+        os.kill(int(file.read_text()), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, PermissionError):
+        return True
+    return True
 
 
 class Served:
@@ -130,7 +175,7 @@ def _here(command: Served, say: Say, arguments: Mapping[str, Any]) -> Any:
 def _connected() -> socket.socket | None:
     line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        with _reachable(_socket_path()) as address:
+        with reachable(_socket_path()) as address:
             line.connect(address)
     except (FileNotFoundError, ConnectionRefusedError):
         line.close()
@@ -162,14 +207,27 @@ def bring_up_to_date(*, owner: bool = True) -> None:
     """Create or upgrade the database and see, as the folder's owner, that the warehouse agrees with it. Raises Conflict
     for a database of a newer version, before anything is changed, and what `agreement.ensure` raises.
     """
-    from django.core.management import call_command
-
-    _not_newer()
-    call_command("migrate", verbosity=0, interactive=False)
+    with _one_at_a_time():
+        _not_newer()
+        call_command("migrate", verbosity=0, interactive=False)
     if owner:
         from regulars.warehouse import agreement
 
         agreement.ensure()
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Of several processes that start at once on PostgreSQL, one upgrades and the others wait."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(7120252)")
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(7120252)")
 
 
 def _not_newer() -> None:
@@ -191,24 +249,13 @@ def _not_newer() -> None:
 def listening(commands: Sequence[Served]) -> Iterator[None]:
     """Answer commands on the folder's socket, each in a thread of its own, until the block ends."""
     known = {command.name: command for command in commands}
-    path = _socket_path()
-    path.unlink(missing_ok=True)  # of a process that died; the lock says that none lives
-    door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    with _reachable(path) as address:
-        mask = os.umask(0o177)
+    with opened(_socket_path()) as door:
+        threading.Thread(target=_accept, args=(door, known), name="control", daemon=True).start()
         try:
-            door.bind(address)
+            yield
         finally:
-            os.umask(mask)
-    door.listen(16)
-    threading.Thread(target=_accept, args=(door, known), name="control", daemon=True).start()
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            door.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits in accept
-        door.close()
+            with contextlib.suppress(OSError):
+                door.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits in accept
 
 
 def _accept(door: socket.socket, known: Mapping[str, Served]) -> None:

@@ -44,7 +44,7 @@ def safe(cell: str) -> str:
 
 
 def folder() -> Path:
-    return Path(settings.HOME) / "exports"
+    return Path(settings.FILES or settings.HOME) / "exports"
 
 
 @transaction.atomic

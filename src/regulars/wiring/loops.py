@@ -1,4 +1,5 @@
-"""What `regulars serve` does besides answering requests: loops, each a supervised thread.
+"""What is done besides answering requests: loops, each a supervised thread, on one screen. Which process runs which
+is said in processes.roles.
 
 A loop is a step that is done again and again. One that raises is logged and tried again with back-off; a loop never
 ends unseen, and never takes another one with it. What the steps mean is the business of the apps below.
@@ -18,12 +19,7 @@ from regulars.eventlog import dispatch, queries, wake
 from regulars.eventlog.wake import Bell
 from regulars.jobs import worker
 from regulars.kernel import clock
-from regulars.warehouse import lake, refresh
-from regulars.warehouse.lake import upkeep
-from regulars.webhooks import sending
-from regulars.wiring import receiving, schedules
-from regulars.wiring.jobs import KINDS
-from regulars.wiring.subscriptions import SUBSCRIBERS
+from regulars.wiring import receiving, turns
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +30,15 @@ PATIENCE = 20.0  # seconds a loop has to finish its step when the process stops
 @dataclass(frozen=True, slots=True)
 class Loop:
     """`step` gives True when there is more to do at once; otherwise it is done again after `every` seconds, or as soon
-    as events arrive when it `listens`.
+    as events arrive when it `listens`. Where several workers share a database, loops with the same `turn` run in one of
+    them at a time; those without one share the work.
     """
 
     name: str
     step: Callable[[], bool]
     every: float = 1.0
     listens: bool = False
+    turn: str = ""
 
 
 @dataclass(slots=True)
@@ -59,21 +57,39 @@ _stopping = threading.Event()
 _states: dict[str, State] = {}
 
 
-def declared(news: Bell | None = None) -> list[Loop]:
-    """Every loop of this version, on one screen. Without news of the inbox nothing is taken in."""
-    taking_in = [Loop("intake", partial(receiving.step, news), every=receiving.COLLECT_SECONDS)] if news else []
+def of_intake(accepted: Bell) -> list[Loop]:
+    """Of each process with an inbox."""
+    return [Loop("intake", partial(receiving.step, accepted), every=receiving.COLLECT_SECONDS)]
+
+
+def of_work() -> list[Loop]:
+    """Of the process that works, or of each of several workers. Numbering, dispatch, webhooks and jobs find their work
+    by locking or claiming rows.
+    """
+    from regulars.warehouse import lake, refresh  # a hundred megabytes that an intake does without
+    from regulars.warehouse.lake import upkeep
+    from regulars.webhooks import sending
+    from regulars.wiring import schedules
+    from regulars.wiring.subscriptions import SUBSCRIBERS
+
+    warehouse = "" if lake.used() else "warehouse"  # a lake has locks of its own
     return [
-        *taking_in,
         Loop("numbering", lambda: dispatch.number() > 0, every=0.2, listens=True),
-        *(Loop(f"dispatch {one.name}", partial(_dispatch, one), every=0.5, listens=True) for one in SUBSCRIBERS),
-        Loop("live refresh", lambda: refresh.live() > 0, every=0.5),
-        Loop("full refresh", refresh.step),
-        *([Loop("lake", upkeep.step)] if lake.used() else []),
+        *(
+            Loop(
+                f"dispatch {one.name}", partial(_dispatch, one), every=0.5, listens=True,
+                turn=warehouse if one.own_place else "",
+            )
+            for one in SUBSCRIBERS
+        ),
+        Loop("live refresh", lambda: refresh.live() > 0, every=0.5, turn=warehouse),
+        Loop("full refresh", refresh.step, turn=warehouse),
+        *([Loop("lake", upkeep.step, turn=warehouse)] if lake.used() else []),
         Loop("webhooks", lambda: sending.send_due() > 0, listens=True),
         *(Loop(f"jobs {place}", lambda: worker.run_ready() > 0, every=0.5) for place in (1, 2)),
         Loop("abandoned jobs", lambda: worker.revive(alone=False) > 0, every=30),
-        *(Loop(f"schedule {one.name}", one.step, every=one.every) for one in schedules.SCHEDULES),
-    ]
+        *(Loop(f"schedule {one.name}", one.step, every=one.every, turn="schedules") for one in schedules.SCHEDULES),
+    ]  # fmt: skip
 
 
 def _dispatch(subscriber: dispatch.Subscriber) -> bool:
@@ -93,7 +109,7 @@ def _run(loop: Loop, state: State) -> None:
         more = False
         try:
             close_old_connections()
-            more = loop.step()
+            more = turns.mine(loop.turn) and loop.step()
             state.steps, state.failures, state.error = state.steps + 1, 0, ""
         except BaseException as error:  # also SystemExit out of a library: a loop doesn't end unseen
             state.failures += 1
@@ -111,21 +127,22 @@ def _run(loop: Loop, state: State) -> None:
     connections.close_all()
 
 
-def start(loops: Sequence[Loop] | None = None, *, news: Bell | None = None) -> None:
-    """Begin all loops (of `declared`, unless others are given). What ran when the last process died is put in line
-    again first.
+def start(loops: Sequence[Loop], *, working: bool = False) -> None:
+    """Begin loops. `working`: this process runs jobs and hands events on; what ran when the last one died is put in
+    line again first.
     """
     _stopping.clear()
     _states.clear()
-    worker.kinds(KINDS)
     worker.begin()
-    if loops is None:
-        alone = connection.vendor == "sqlite"
-        worker.revive(alone=alone)
-        if alone:
-            sending.revive()
+    if working:
+        from regulars.wiring.jobs import KINDS
+        from regulars.wiring.subscriptions import SUBSCRIBERS
+
+        worker.kinds(KINDS)
+        worker.revive(alone=connection.vendor == "sqlite")
         dispatch.follow(SUBSCRIBERS)
-    for loop in declared(news) if loops is None else loops:
+    turns.begin({loop.turn for loop in loops} - {""})
+    for loop in loops:
         state = _states[loop.name] = State(loop.name)
         state.thread = threading.Thread(target=_run, args=(loop, state), name=loop.name, daemon=True)
         state.thread.start()
@@ -145,6 +162,7 @@ def stop() -> list[str]:
         state.thread.join(max(deadline - time.monotonic(), 0.01))
         if state.thread.is_alive():
             late.append(state.name)
+    turns.end()
     if late:
         log.warning("these loops didn't finish in time: %s", ", ".join(late))
     return late

@@ -1,0 +1,101 @@
+"""`regulars move`: an embedded folder becomes a PostgreSQL with the same rows and the same figures."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+
+from regulars.kernel import ids
+from tests.house.conftest import Server
+from tests.house.test_scaled import database, rows  # noqa: F401 (a fixture)
+from tests.house.test_serve import script
+
+WORLD = """
+import random
+from datetime import timedelta
+from django.core.management import call_command
+from regulars.accounts.actors import SYSTEM
+from regulars.accounts.services import add_write_key
+from regulars.customers import services as customers
+from regulars.kernel import clock
+from regulars.wiring import receiving
+chance = random.Random(1)
+key = add_write_key(name="Till", key="rw_test", by=SYSTEM)
+now = clock.now()
+payloads = []
+for number in range(700):
+    who = chance.randrange(60)
+    at = (now - timedelta(hours=chance.randrange(9000))).isoformat()
+    order = {"order_id": f"O-{number}", "total": round(chance.uniform(1, 900), 2), "currency": "CNY", "odd": 1e300,
+             "name": "\\u832f\\u82d3\\u0000", "zero": -0.0}
+    payloads.append({"type": "track", "event": "Order Completed", "userId": f"u{who}", "messageId": f"m{number}",
+                     "timestamp": at, "properties": order})
+payloads.append({"type": "identify", "userId": "u1", "messageId": "i1",
+                 "traits": {"name": "\\u674e\\u96f7", "email": "li@example.com"}})
+assert receiving.accept(payloads, source="track:1") == [None] * len(payloads)
+"""
+UNDRAINED = """
+import asyncio, json
+from regulars.eventlog.ingest.inbox import packed
+from regulars.kernel import clock
+from regulars.wiring import receiving
+box = receiving.open_inbox()
+event = {"type": "track", "event": "Coat Tried On", "userId": "u1", "messageId": "late"}
+body = json.dumps(event).encode()
+
+async def put():
+    await box.put(packed(received_at=clock.micros(), key_id=1, kind="track", sent_at="", body=body))
+
+asyncio.run(put())
+box.close()
+"""
+AFTER = """
+from regulars.customers import queries as customers
+from regulars.accounts.actors import SYSTEM
+from regulars.accounts.services import add_staff
+add_staff(email="new@example.com", name="New", role="admin", password="correct horse battery", by=SYSTEM)
+"""
+
+
+@pytest.fixture
+def target(database: str) -> Iterator[str]:  # noqa: F811
+    name = f"move_{ids.new_id()}"
+    with psycopg.connect(database, autocommit=True) as line:
+        line.execute(f"CREATE DATABASE {name}".encode())
+    yield urlunsplit(urlsplit(database)._replace(path=f"/{name}"))
+
+
+def figures(server: Server) -> Any:
+    done = server.cli("refresh", "--full")
+    assert done.returncode == 0, done.stderr
+    told = server.cli("figures", "--json")
+    assert told.returncode == 0, told.stderr
+    return json.loads(told.stdout)
+
+
+def test_a_moved_folder_has_the_same_log_and_the_same_figures(new_server: Callable[[], Server], target: str) -> None:
+    old, new = new_server(), new_server()
+    script(old, WORLD)
+    script(old, UNDRAINED)
+    before = figures(old)
+
+    refused = old.cli("move", "--to", "mysql://x/y")
+    assert refused.returncode == 2 and "postgresql://" in refused.stderr
+
+    moved = old.cli("move", "--to", target)
+    assert moved.returncode == 0, moved.stderr
+    assert "events among them" in moved.stdout
+    assert rows(target, "SELECT count(*) FROM eventlog_event WHERE message_id = 'late'") == [(1,)]
+    assert (
+        rows(target, "SELECT count(*), max(position) FROM eventlog_event WHERE name = 'Order Completed'")[0][0] == 700
+    )
+
+    again = old.cli("move", "--to", target)
+    assert again.returncode == 2 and "isn't empty" in again.stderr
+
+    new.environment["REGULARS_DATABASE_URL"] = target
+    assert figures(new) == before
+    script(new, AFTER)
