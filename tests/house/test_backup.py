@@ -1,5 +1,6 @@
 """A backup of a running system, restored: every acknowledged order once, in the log and in the figures."""
 
+import io
 import json
 import shutil
 import sqlite3
@@ -7,6 +8,7 @@ import tarfile
 import threading
 from collections.abc import Callable
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +219,98 @@ def test_a_backup_with_paths_that_lead_outside_writes_nothing_there(folder: Path
     (tmp_path / "outside").unlink(missing_ok=True)
     assert refused(lambda: backup.restore(tmp_path / "evil", home=tmp_path / "new")).code == "backup_damaged"
     assert not (tmp_path / "outside").exists()
+
+
+def test_of_a_tar_only_plain_files_that_the_contents_name_are_unpacked(folder: Path, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "copy.tar") as tar:
+        (contents, *others) = [(member, tar.extractfile(member).read()) for member in tar]  # type: ignore[union-attr]
+    told = json.loads(contents[1])
+
+    def tar_of(name: str, *members: tarfile.TarInfo, files: dict[str, Any] | None = None, all: bool = True) -> Path:
+        data = json.dumps(told | {"files": told["files"] | (files or {})}).encode()
+        with tarfile.open(tmp_path / name, "w") as tar:
+            first = tarfile.TarInfo(contents[0].name)
+            first.size = len(data)
+            tar.addfile(first, io.BytesIO(data))
+            for member in members:
+                tar.addfile(member, io.BytesIO(b"evil"))
+            for member, content in others if all else ():
+                tar.addfile(member, io.BytesIO(content))
+        return tmp_path / name
+
+    def member(name: str, kind: bytes = tarfile.REGTYPE, to: str = "") -> tarfile.TarInfo:
+        made = tarfile.TarInfo(name)
+        made.type, made.linkname, made.size = kind, to, 4 if kind == tarfile.REGTYPE else 0
+        return made
+
+    (tmp_path / "outside").mkdir()
+    evil = {"size": 4, "sha256": sha256(b"evil").hexdigest()}
+    absolute = str(tmp_path / "outside" / "absolute")
+    harmless = tar_of(
+        "harmless.tar", member("../outside/above"), member(absolute), member("link", tarfile.SYMTYPE, "../outside"),
+        member("link/through"), member("hard", tarfile.LNKTYPE, "secret.key"), member("pipe", tarfile.FIFOTYPE),
+    )  # fmt: skip
+    backup.restore(harmless, home=tmp_path / "new")
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
+        "inbox", "regulars.sqlite3", "secret.key", "warehouse.duckdb",
+    ]  # fmt: skip
+    for number, name in enumerate(("../outside/above", absolute)):
+        named = tar_of(f"named{number}.tar", member(name), files={name: evil})
+        assert refused(lambda named=named: backup.restore(named, home=tmp_path / "none")).code == "backup_damaged"
+    linked = tar_of(
+        "linked.tar", member("link", tarfile.SYMTYPE, str(tmp_path / "outside")), member("link/through"),
+        files={"link/through": evil},
+    )  # fmt: skip
+    backup.restore(linked, home=tmp_path / "beside")
+    assert (tmp_path / "beside" / "link" / "through").read_bytes() == b"evil"
+    assert list((tmp_path / "outside").iterdir()) == []
+    instead = tar_of("instead.tar", member("regulars.sqlite3", tarfile.SYMTYPE, "/etc/passwd"), all=False)
+    assert refused(lambda: backup.restore(instead, home=tmp_path / "none")).code == "backup_damaged"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "[]", "1", '{"format": 1e999, "files": {}}', '{"format": 1, "files": []}', '{"format": 1, "files": {}}',
+        '{"format": 1, "files": {"a": {}}}', '{"format": 1, "events": "many", "files": {}}', "[" * 100_000,
+        '{"format": 1, "files": {"regulars.sqlite3": {"size": 0, "sha256": ""}, "a\\u0000b": {"size": 0, "sha256": ""}}}',
+        '{"format": 1, "files": {"regulars.sqlite3": {"size": 1e999, "sha256": ""}}}',
+    ],
+    ids=str,
+)  # fmt: skip
+def test_contents_that_mean_nothing_are_refused(told: str, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "evil").mkdir()
+    (tmp_path / "evil" / "backup.json").write_text(told)
+    (tmp_path / "evil" / "regulars.sqlite3").touch()
+    problem = refused(lambda: backup.restore(tmp_path / "evil", home=tmp_path / "new"))
+    assert problem.code in ("not_a_backup", "backup_damaged")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_two_that_write_to_the_same_place_dont_mix(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes: list[str] = []
+    once = iter([True])
+
+    def again(*_: Any) -> None:
+        if next(once, False):
+            codes.append(refused(lambda: backup.back_up(tmp_path / "two.tar")).code)
+
+    monkeypatch.setattr(backup, "_copy_inbox", lambda *both, real=backup._copy_inbox: (again(), real(*both)))
+    backup.back_up(tmp_path / "two.tar")
+    real = backup._unpacked
+    monkeypatch.setattr(
+        backup,
+        "_unpacked",
+        lambda *both: (
+            codes.append(refused(lambda: backup.restore(tmp_path / "two.tar", home=tmp_path / "new")).code),
+            real(*both),
+        )[1],
+    )
+    backup.restore(tmp_path / "two.tar", home=tmp_path / "new")
+    assert codes == ["busy", "busy"]
+    assert (tmp_path / "new" / "secret.key").read_text() == "secret"
 
 
 def test_one_of_a_newer_version_is_refused(folder: Path, tmp_path: Path) -> None:

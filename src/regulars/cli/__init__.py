@@ -7,6 +7,7 @@ import importlib
 import os
 import pkgutil
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -40,6 +41,9 @@ def regulars(ctx: click.Context, home: str) -> None:
     languages.use(os.environ.get("REGULARS_LANGUAGE") or os.environ.get("LC_ALL") or os.environ.get("LANG", "en"))
     if ctx.invoked_subcommand == "restore":
         return  # it makes the folder; the settings would begin one of their own
+    from regulars.wiring import backup
+
+    backup.whole(Path(home))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "regulars.settings")
     import django
 

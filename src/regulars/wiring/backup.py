@@ -10,6 +10,7 @@ The copy is a folder or a tar of plain files with `backup.json`, which names eac
 needs no settings and no database: it makes them.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -52,21 +54,28 @@ def back_up(target: Path, *, say: Callable[[str], None] = lambda line: None) -> 
     half = target.with_name(f".{target.name}.half")
     packed = target.with_name(f".{target.name}.packed")
     try:
-        _remove(half)
-        half.mkdir(mode=0o700)
-        told = _copied(home, half)
-        told |= {"format": FORMAT, "regulars": __version__, "made_at": clock.now().isoformat()}
-        say(str(Text("Copied; checking and packing.", "复制完成，正在校验并打包。")))
-        told["files"] = {
-            str(path.relative_to(half)): {"size": path.stat().st_size, "sha256": _digest(path)} for path in _files(half)
-        }
-        (half / CONTENTS).write_text(json.dumps(told, indent=1))
-        if target.name.endswith(TARS):
-            _pack(half, packed, compressed=not target.name.endswith(".tar"))
-            packed.rename(target)
-        else:
-            half.rename(target)
-        _sync(target.parent)
+        half.mkdir(mode=0o700, exist_ok=True)
+        with _alone(half):
+            try:
+                for left in (packed, *half.iterdir()):  # by one that was killed
+                    _remove(left)
+                told = _copied(home, half)
+                told |= {"format": FORMAT, "regulars": __version__, "made_at": clock.now().isoformat()}
+                say(str(Text("Copied; checking and packing.", "复制完成，正在校验并打包。")))
+                told["files"] = {
+                    str(path.relative_to(half)): {"size": path.stat().st_size, "sha256": _digest(path)}
+                    for path in _files(half)
+                }
+                (half / CONTENTS).write_text(json.dumps(told, indent=1))
+                if target.name.endswith(TARS):
+                    _pack(half, packed, compressed=not target.name.endswith(".tar"))
+                    packed.rename(target)
+                else:
+                    half.rename(target)
+                _sync(target.parent)
+            finally:
+                _remove(half)
+                _remove(packed)
     except (OSError, sqlite3.Error, subprocess.CalledProcessError) as error:
         full = no_room(error) or no_room(OSError(_why(error)))  # the words of another process
         raise full or Problem(
@@ -76,9 +85,6 @@ def back_up(target: Path, *, say: Callable[[str], None] = lambda line: None) -> 
                 "无法将备份写入 {target}：{why}。未保留任何内容。",
             ).filled(target=target, why=_why(error)),
         ) from error
-    finally:
-        _remove(half)
-        _remove(packed)
     size = sum(file["size"] for file in told["files"].values())
     return {"events": told["events"], "bytes": size, "paused_ms": told["paused_ms"]}
 
@@ -220,6 +226,26 @@ def _pack(folder: Path, target: Path, *, compressed: bool) -> None:
         os.fsync(file.fileno())
 
 
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One at a time writes there. Raises Conflict."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict(
+                "busy",
+                Text(
+                    "Another backup or restore is writing to {folder} just now. Wait until it is done.",
+                    "另一个备份或恢复正在写入 {folder}，请等待其完成。",
+                ).filled(folder=folder),
+            ) from None
+        yield
+    finally:
+        os.close(handle)
+
+
 def _files(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.rglob("*")) if path.is_file())
 
@@ -265,15 +291,13 @@ def restore(source: Path, *, home: Path) -> dict[str, Any]:
     half = home / HALF
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _remove(half)
-        half.mkdir(mode=0o700)
-        try:
-            told = _unpacked(source, half)
-        except (tarfile.TarError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise _damaged(source, str(error)) from error
-        for path in sorted(half.iterdir()):
-            path.rename(home / path.name)
-        _sync(home)
+        with _alone(home):
+            told = _checked(source, half)
+            for path in sorted(half.iterdir()):
+                path.rename(home / path.name)
+            _sync(home)
+            half.rmdir()  # last: as long as it is there, `whole` keeps everybody out
+            _sync(home)
     except OSError as error:
         raise Problem(
             "restore_failed",
@@ -281,13 +305,39 @@ def restore(source: Path, *, home: Path) -> dict[str, Any]:
                 source=source, why=_why(error)
             ),
         ) from error
-    finally:
-        _remove(half)
     return told
+
+
+def _checked(source: Path, half: Path) -> dict[str, Any]:
+    """The backup, found whole, in `half`; what it tells of itself. Leaves nothing when it raises."""
+    try:
+        _remove(half)
+        half.mkdir(mode=0o700)
+        return _unpacked(source, half)
+    except Exception as error:
+        _remove(half)
+        if isinstance(error, Problem | OSError):
+            raise
+        raise _damaged(source, str(error)) from error
+
+
+def whole(home: Path) -> None:
+    """Raises Conflict when a restore into this folder didn't come to its end: half of it mustn't be worked with."""
+    if (home / HALF).exists():
+        raise Conflict(
+            "half_restored",
+            Text(
+                "Restoring a backup into {home} isn't done, or was broken off. If none is running, delete the folder "
+                "and restore the backup again.",
+                "向 {home} 恢复备份尚未完成，或已中断。如果没有恢复正在进行，请删除该目录并重新恢复备份。",
+            ).filled(home=home),
+            field="home",
+        )
 
 
 def _empty(home: Path) -> None:
     if home.exists() and (not home.is_dir() or {path.name for path in home.iterdir()} - {HALF}):
+        whole(home)
         raise Conflict(
             "folder_not_empty",
             Text(
@@ -328,8 +378,10 @@ def _understood(text: str, source: Path) -> dict[str, Any]:
     try:
         told = json.loads(text)
         version = int(told["format"])
-        outside = [name for name in told["files"] if Path(name).is_absolute() or ".." in Path(name).parts]
-    except (ValueError, KeyError, TypeError):
+        files = {str(name): (int(file["size"]), str(file["sha256"])) for name, file in told["files"].items()}
+        told |= {"events": int(told.get("events", 0)), "made_at": str(told.get("made_at", ""))}
+        outside = [name for name in files if Path(name).is_absolute() or ".." in Path(name).parts]
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise Invalid(
             "not_a_backup",
             Text("{source} isn't a backup of Regulars.", "{source} 不是熟客的备份。").filled(source=source),
@@ -344,8 +396,8 @@ def _understood(text: str, source: Path) -> dict[str, Any]:
             ).filled(source=source, version=told.get("regulars", "?")),
             field="source",
         )
-    if outside:
-        raise _damaged(source, outside[0])
+    if outside or DATABASE not in files:
+        raise _damaged(source, outside[0] if outside else DATABASE)
     return dict(told)
 
 
