@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from django.db import connections, transaction
+from django_tasks.base import TaskResultStatus
+from django_tasks_db.models import DBTaskResult
 
 from regulars.accounts.actors import SYSTEM, Actor
 from regulars.jobs import queries, services, worker
@@ -152,6 +154,21 @@ def test_a_job_whose_process_died_goes_on_from_its_saved_state(transactional_db:
     worker.run_ready()
     assert (state(id).state, seen) == ("done", [0, 1, 2, 3])
     assert Job.objects.get().runs == 2
+
+
+def test_a_job_whose_turn_was_taken_by_a_process_that_died_before_it_began_gets_another(
+    transactional_db: None, kinds: Any
+) -> None:
+    seen: list[int] = []
+    kinds({"count": lambda progress: seen.append(1)})
+    begin()
+    assert worker.revive(alone=False) == 0, "it is in line"
+    DBTaskResult.objects.update(status=TaskResultStatus.RUNNING)  # taken, and then its process died
+    assert worker.run_ready() == 0
+    assert worker.revive(alone=False) == 1
+    assert worker.revive(alone=False) == 0
+    worker.run_ready()
+    assert (Job.objects.get().state, seen) == ("done", [1])
 
 
 def test_the_saved_state_is_committed_with_the_work_or_not_at_all(transactional_db: None, kinds: Any) -> None:

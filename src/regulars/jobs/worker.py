@@ -109,7 +109,7 @@ def _again(job_id: str) -> None:
 
 
 def revive(*, alone: bool) -> int:
-    """Put in line again what ran in a process that died; how many.
+    """Put in line again what ran in a process that died, or was just being taken by it; how many.
 
     `alone`: no other process works on this database, so that whatever is running is dead. Otherwise those without a
     sign of life for DEAD, or with one in the future (the clock went back). What this process runs itself lives,
@@ -122,7 +122,19 @@ def revive(*, alone: bool) -> int:
     for job_id in found:
         log.warning("the job %s was cut short; it goes on from its saved state", job_id)
         _again(job_id)
-    return len(found)
+    return len(found) + _line_up()
+
+
+def _line_up() -> int:
+    """Put in line what waits without a turn: its process died, or is, between taking the turn and beginning the job.
+    A turn too many does no harm: only one of them finds the job waiting.
+    """
+    waiting = set(Job.objects.filter(state="waiting").values_list("id", flat=True))
+    if waiting:
+        waiting -= {given["args"][0] for given in DBTaskResult.objects.ready().values_list("args_kwargs", flat=True)}
+    for job_id in sorted(waiting):
+        run_job.enqueue(job_id)
+    return len(waiting)
 
 
 def run_ready() -> int:
