@@ -16,23 +16,25 @@ from regulars.eventlog.rows import EventRow
 from regulars.kernel.errors import NotFound
 from regulars.kernel.languages import Text
 
-_FIELDS = "id, position, message_id, name, record_id, at, received_at, properties, context, source, actor"
+_FIELDS = "id, position, message_id, name, record_id, {at}, {received_at}, properties, context, source, actor"
 _decode = msgspec.json.Decoder().decode
 
 
 def _moment(value: Any) -> datetime:
-    at: datetime = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return at if at.tzinfo else at.replace(tzinfo=UTC)  # SQLite keeps naive UTC as text
+    return datetime.fromisoformat(value) if value.__class__ is str else value
 
 
 def _select(rest: str, params: Sequence[Any]) -> list[EventRow]:
     """Rows as they are in the table, around the ORM: followers read millions."""
+    # As an expression a moment isn't read by Django's converter, which takes longer than all the rest of a row.
+    moments = ("at || '+00:00'", "received_at || '+00:00'") if connection.vendor == "sqlite" else ("at", "received_at")
+    fields = _FIELDS.format(at=moments[0], received_at=moments[1])
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {_FIELDS} FROM eventlog_event {rest}", params)  # noqa: S608 (no values in the text)
+        cursor.execute(f"SELECT {fields} FROM eventlog_event {rest}", params)  # noqa: S608 (no values in the text)
         return [
             EventRow(
                 id, position, message_id, name, record_id, _moment(at), _moment(received), _decode(properties),
-                _decode(context), source, actor,
+                _decode(context) if context != "{}" else {}, source, actor,
             )
             for id, position, message_id, name, record_id, at, received, properties, context, source, actor
             in cursor.fetchall()

@@ -58,8 +58,10 @@ RECORDS = pa.schema(
 )  # fmt: skip
 
 _NOT_BY_CUSTOMER = pa.array(facts.NOT_BY_CUSTOMER, pa.string())
+_KEPT = ("position", "told", "last_at", "last_order_day")
 _encode = msgspec.json.Encoder().encode
 _ORDERS = frozenset({"Order Completed", "Order Refunded", "Order Cancelled"})
+_ABOUT_RECORDS = frozenset({"Customer Identified", "Customers Merged", "Customers Unmerged", "Customer Erased"})
 _ORDER_NAMES = pa.array(sorted(_ORDERS), pa.string())
 _SLOT = 900_000_000
 """Offsets of zones change at quarters of an hour at most; in µs."""
@@ -71,10 +73,10 @@ def handle(batch: Sequence[EventRow]) -> None:
     """
     if not batch or batch[0].position is None:
         return
-    while engine.meta("position", 0) + 1 < batch[0].position:
+    while _take(batch, gapless=True) is None:
         if not _take(log.after(engine.meta("position", 0), CHUNK), up_to=batch[0].position - 1):
+            _take(batch)
             break
-    _take(batch)
 
 
 def catch_up(*, limit: int | None = None) -> int:
@@ -86,17 +88,21 @@ def catch_up(*, limit: int | None = None) -> int:
         batch = log.after(engine.meta("position", 0), CHUNK)
         if not batch:
             break
-        taken += _take(batch)
+        taken += _take(batch) or 0
     return taken
 
 
-def _take(batch: Iterable[EventRow], *, up_to: int | None = None) -> int:
+def _take(batch: Sequence[EventRow], *, up_to: int | None = None, gapless: bool = False) -> int | None:
+    """How many events were new. `gapless`: nothing is taken, and the answer is None, when some before the batch are
+    missing."""
     own = business()
     if lake.used():
-        batch = list(batch)
         _settle_zone(own)
     with _writing(batch) as pen:
-        position = engine.meta("position", 0, pen=pen)
+        kept = engine.metas(_KEPT, pen=pen)
+        position = kept.get("position", 0)
+        if gapless and position + 1 < (batch[0].position or 0):
+            return None
         rows = [
             row
             for row in batch
@@ -104,9 +110,11 @@ def _take(batch: Iterable[EventRow], *, up_to: int | None = None) -> int:
         ]
         if not rows:
             return 0
-        _zoned(pen, own)
-        _append(pen, rows, own)
-        engine.keep(pen, {"position": rows[-1].position})
+        if kept.get("told") != _told(own):
+            _zoned(pen, own)
+            kept = engine.metas(_KEPT, pen=pen)
+        tables = _append(pen, rows, own)
+        engine.keep(pen, {"position": rows[-1].position} | _newest(kept, *tables))
     return len(rows)
 
 
@@ -122,8 +130,8 @@ def bulk(*, events: pa.Table, lines: pa.Table, records: pa.Table, position: int)
         for name, table, schema in (("events", events, EVENTS), ("lines", lines, LINES)):
             _insert(pen, name, table.cast(schema))
         _keep_seen(pen, records.cast(RECORDS))
-        _newest(pen, events, lines)
-        engine.keep(pen, {"position": position, "stale": True})
+        kept = engine.metas(("last_at", "last_order_day"), pen=pen)
+        engine.keep(pen, {"position": position, "stale": True} | _newest(kept, events, lines))
 
 
 def _writing(batch: Iterable[EventRow]) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
@@ -233,18 +241,17 @@ def _untold(row: EventRow, own: Business) -> str:
     return stamp.lower()
 
 
-def _newest(pen: duckdb.DuckDBPyConnection, events: pa.Table, lines: pa.Table) -> None:
-    """Keep when customers last did anything, and the day of the last order: what "today" is for old data."""
+def _newest(kept: dict[str, Any], events: pa.Table, lines: pa.Table) -> dict[str, Any]:
+    """What to keep when these are later than what is kept: when customers last did anything, and the day of the last
+    order: what "today" is for old data.
+    """
     own = pc.and_(pc.is_valid(events["record_id"]), pc.invert(pc.is_in(events["name"], _NOT_BY_CUSTOMER)))
     own = pc.or_(own, pc.is_in(events["name"], _ORDER_NAMES))
     found = {
         "last_at": pc.max(events.filter(own)["at"]).as_py(),
         "last_order_day": pc.max(lines.filter(lines["paid"])["day"]).as_py(),
     }
-    kept = {key: engine.meta(key, pen=pen) for key in found}
-    engine.keep(
-        pen, {k: v for k, v in found.items() if v is not None and (kept[k] is None or v > kept[k])}
-    )  # fmt: skip
+    return {k: v for k, v in found.items() if v is not None and (kept.get(k) is None or v > kept[k])}
 
 
 def _insert(pen: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
@@ -254,23 +261,31 @@ def _insert(pen: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
         pen.unregister("incoming")
 
 
-def _append(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], own: Business) -> None:
+def _append(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], own: Business) -> tuple[pa.Table, pa.Table]:
+    """Rows of EVENTS and of LINES, as they were inserted."""
     at = np.fromiter((clock.micros(row.at) for row in rows), np.int64, len(rows))
     days, months = days_and_months(at, own.zone)
     when = list(zip(at.tolist(), days.tolist(), months.tolist(), strict=True))
-    orders = _Orders(pen, rows)
+    orders = _Orders(pen, [row for row in rows if row.name in _ORDERS])
     events: list[tuple[Any, ...]] = []
     lines: list[tuple[Any, ...]] = []
     for row, (micros, day, month) in zip(rows, when, strict=True):
+        name, record_id = row.name, row.record_id
         properties = row.properties if isinstance(row.properties, dict) else {}
-        own_columns = _columns(row.name)
-        store, channel, product_id, category, order_id = (_text(_first(properties, n)) for n in own_columns[:5])
+        of_store, of_channel, of_product, of_category, of_order, of_amount, of_score = _columns(name)
+        store, channel = _named(properties, of_store), _named(properties, of_channel)
+        product_id = _named(properties, of_product) if of_product else None
+        category = _named(properties, of_category) if of_category else None
+        order_id = _named(properties, of_order) if of_order else None
+        amount = _first(properties, of_amount) if of_amount else None
         if channel is None and row.source.startswith("track"):
             channel = "online"
-        record_id, currency = row.record_id, _text(properties.get("currency")) or ""
-        currency = currency.upper()[:3] or orders.currency(row, properties, order_id) or _untold(row, own)
-        amount = _minor(_first(properties, own_columns[5]), currency.upper())
-        if row.name in _ORDERS:
+        ordering = name in _ORDERS
+        if ordering or amount is not None:
+            currency = _text(properties.get("currency")) or ""
+            currency = currency.upper()[:3] or orders.currency(row, properties, order_id) or _untold(row, own)
+            amount = _minor(amount, currency.upper())
+        if ordering:
             made, amount, record_id, store, channel = orders.lines(
                 row, properties, amount, record_id, store, channel, order_id, currency
             )
@@ -279,27 +294,26 @@ def _append(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], own: Business)
                 (row.position, number, record_id, micros, day, month, order_id, store, channel, *what, home, currency)
                 for number, *what in made
             ]
-        if category is None and row.name == "Survey Answered":
+        if category is None and name == "Survey Answered":
             category = _text(properties.get("kind"))
         events.append(
             (
-                row.position, row.name, record_id, micros, day, month, store, channel, product_id,
-                category, order_id, amount, _score(_first(properties, own_columns[6])), _encode(properties).decode(),
+                row.position, name, record_id, micros, day, month, store, channel, product_id, category, order_id,
+                amount, _score(_first(properties, of_score)) if of_score else None, _encode(properties).decode(),
             )
         )  # fmt: skip
     tables = _table(events, EVENTS), _table(lines, LINES)
     _insert(pen, "events", tables[0])
     _insert(pen, "lines", tables[1])
-    _newest(pen, *tables)
-    touched, moved = _keep_records(pen, rows, events)
-    if touched:
-        ids = sorted(touched)
+    touched, moved = _keep_records(pen, rows, tables[0])
+    if touched.num_rows:
         pending = {
-            "record_id": pa.array(ids, pa.int64()),
-            "position": pa.array([rows[-1].position] * len(ids), pa.int64()),
-            "anew": pa.array([id in moved for id in ids], pa.bool_()),
+            "record_id": touched["record_id"],
+            "position": pa.repeat(pa.scalar(rows[-1].position, pa.int64()), touched.num_rows),
+            "anew": pc.is_in(touched["record_id"], pa.array(sorted(moved), pa.int64())),
         }
         _insert(pen, "pending", pa.table(pending))
+    return tables
 
 
 def _table(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
@@ -325,6 +339,15 @@ def _first(properties: dict[str, Any], names: tuple[str, ...]) -> Any:
     return None
 
 
+def _named(properties: dict[str, Any], names: tuple[str, ...]) -> str | None:
+    """The first of them that is told, as a short text."""
+    for name in names:
+        value = properties.get(name)
+        if value is not None and value != "":
+            return _text(value)
+    return None
+
+
 def _text(value: Any) -> str | None:
     """A short text, or nothing; numbers as they are written."""
     if value.__class__ is str and len(value) <= 500 and value.isprintable():
@@ -342,9 +365,13 @@ def _score(value: Any) -> int | None:
 
 def _decimal(value: Any) -> Decimal | None:
     """The number that a property writes, exactly; None for what isn't one. A float by its shortest spelling."""
-    if value is None or isinstance(value, bool | dict | list):
-        return None
-    return _spelled(str(value))
+    text = _written(value)
+    return None if text is None else _spelled(text)
+
+
+def _written(value: Any) -> str | None:
+    """What may be a number, as it is written."""
+    return None if value is None or isinstance(value, bool | dict | list) else str(value)
 
 
 @lru_cache(maxsize=50_000)
@@ -357,8 +384,24 @@ def _spelled(text: str) -> Decimal | None:
 
 
 def _minor(value: Any, currency: str) -> int | None:
-    number = _decimal(value)
-    return None if number is None else _whole(number, money.exponent(currency))
+    text = _written(value)
+    return None if text is None else _scaled(text, money.exponent(currency))
+
+
+@lru_cache(maxsize=50_000)
+def _scaled(text: str, digits: int) -> int | None:
+    number = _spelled(text)
+    return None if number is None else _whole(number, digits)
+
+
+@lru_cache(maxsize=50_000)
+def _sum(price: str | None, quantity: str | None, digits: int) -> tuple[int, int, bool]:
+    """Of a product as its price and quantity are written: thousandths, amount in minor units, is something paid."""
+    each, many = (None if text is None else _spelled(text) for text in (price, quantity))
+    if many is None:
+        many = _ONE
+    amount = _whole(each * many, digits) if each is not None else 0
+    return _whole(many, 3), amount, each is not None and each > 0 and many > 0
 
 
 def _whole(number: Decimal, digits: int) -> int:
@@ -384,7 +427,7 @@ class _Orders:
         self._known: dict[str, list[Any]] = {}  # order → rest, record, store, channel, currency
         wanted = set()
         for row in rows:
-            if row.name != "Order Completed" and row.name in _ORDERS:
+            if row.name != "Order Completed":
                 order_id = _text(row.properties.get("order_id"))
                 if order_id is not None and (row.record_id is None or self._silent(row.properties)):
                     wanted.add(order_id)
@@ -488,14 +531,9 @@ class _Orders:
         for product in properties["products"]:
             if not isinstance(product, dict):
                 continue
-            price, quantity = _decimal(product.get("price")), _decimal(product.get("quantity"))
-            if quantity is None:
-                quantity = _ONE
-            amount = _whole(price * quantity, digits) if price is not None else 0
-            thousandths = _whole(quantity, 3)
+            thousandths, amount, paid = _sum(_written(product.get("price")), _written(product.get("quantity")), digits)
             if refund:
-                amount, thousandths = -abs(amount), -abs(thousandths)
-            paid = not refund and price is not None and price > 0 and quantity > 0
+                thousandths, amount, paid = -abs(thousandths), -abs(amount), False
             made.append(
                 (
                     len(made), _text(product.get("product_id")) or _text(product.get("sku")),
@@ -506,47 +544,46 @@ class _Orders:
         return made
 
 
-def _keep_records(
-    pen: duckdb.DuckDBPyConnection, rows: list[EventRow], events: list[tuple[Any, ...]]
-) -> tuple[set[int], set[int]]:
-    """Bring `records` up to these events; which records changed, and those among them whose customer did, whose
-    whole history counts otherwise now."""
-    first: dict[int, int] = {}
+def _keep_records(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], events: pa.Table) -> tuple[pa.Table, set[int]]:
+    """Bring `records` up to these events; which records changed (a table with their record_id), and those among them
+    whose customer did, whose whole history counts otherwise now."""
     known, structure = set[int](), list[EventRow]()
-    for row, event in zip(rows, events, strict=True):
-        record_id, day = event[2], event[4]
-        if record_id is not None and day < first.get(record_id, 2**31):
-            first[record_id] = day
-        if row.name == "Customer Identified" and row.record_id is not None:
-            known.add(row.record_id)
-        elif row.name in ("Customers Merged", "Customers Unmerged"):
-            structure.append(row)
-            for id in (row.properties["source"], row.properties["target"]):
-                first.setdefault(id, day)
-        elif row.name == "Customer Erased":
-            structure.append(row)
-    if not first:
-        return set(), set()
-    seen = {
-        "record_id": pa.array(first.keys(), pa.int64()), "customer_id": pa.array(first.keys(), pa.int64()),
-        "known": pa.array([id in known for id in first], pa.bool_()),
-        "erased": pa.array([False] * len(first)), "created_day": pa.array(first.values(), pa.int32()),
+    seen = events.select(["record_id", "day"])
+    for row, day in zip(rows, events["day"].to_pylist(), strict=True):
+        if row.name not in _ABOUT_RECORDS:
+            continue
+        if row.name == "Customer Identified":
+            if row.record_id is not None:
+                known.add(row.record_id)
+            continue
+        structure.append(row)
+        if row.name != "Customer Erased":
+            both = pa.array([row.properties["source"], row.properties["target"]], pa.int64())
+            seen = pa.concat_tables([seen, pa.table({"record_id": both, "day": pa.array([day] * 2, pa.int32())})])
+    seen = seen.filter(pc.is_valid(seen["record_id"])).group_by("record_id").aggregate([("day", "min")])
+    if not seen.num_rows:
+        return seen, set()
+    first = {
+        "record_id": seen["record_id"], "customer_id": seen["record_id"],
+        "known": pc.is_in(seen["record_id"], pa.array(sorted(known), pa.int64())),
+        "erased": pa.repeat(False, seen.num_rows), "created_day": seen["day_min"],
     }  # fmt: skip
-    _keep_seen(pen, pa.table(seen, schema=RECORDS))
+    _keep_seen(pen, pa.table(first, schema=RECORDS))
     moved = _restructure(pen, structure) if structure else set()
-    return set(first) | moved, moved
+    touched = pa.array(sorted(moved | set(seen["record_id"].to_pylist())), pa.int64())
+    return pa.table({"record_id": touched}), moved
 
 
 def _keep_seen(pen: duckdb.DuckDBPyConnection, seen: pa.Table) -> None:
     """Rows of RECORDS, each record once: new ones are added, others become known or older where the row says so."""
     pen.register("seen", seen)
     pen.execute(
-        """UPDATE records SET created_day = least(records.created_day, seen.created_day),
-               known = records.known OR seen.known
-           FROM seen WHERE records.record_id = seen.record_id
-           AND (seen.created_day < records.created_day OR (seen.known AND NOT records.known))"""
+        """MERGE INTO records USING (FROM seen ORDER BY record_id) seen USING (record_id)
+           WHEN MATCHED AND (seen.created_day < records.created_day OR (seen.known AND NOT records.known))
+               THEN UPDATE SET created_day = least(records.created_day, seen.created_day),
+                   known = records.known OR seen.known
+           WHEN NOT MATCHED THEN INSERT"""
     )
-    pen.execute("INSERT INTO records FROM seen ANTI JOIN records USING (record_id) ORDER BY record_id")
     pen.unregister("seen")
 
 
