@@ -89,6 +89,45 @@ def test_bad_events_are_put_aside_and_harm_no_other(box: Inbox) -> None:
     assert [(one.code, one.source) for one in put_aside()] == [("no_name", "track:7"), ("not_an_object", "track:7")]
 
 
+@pytest.mark.parametrize("pair", ["[]", "{}"], ids=["lists", "objects"])
+@pytest.mark.parametrize("type", ["track", "charge"])
+def test_an_event_of_many_layers_is_put_aside_as_its_text_and_holds_nothing_up(
+    box: Inbox, pair: str, type: str
+) -> None:
+    layers = [90, 150, 480, 700, 990, 5000]
+    for depth in layers:
+        deep = (pair[0] + '"a":' * (pair == "{}")) * depth + '"\\u0000"' + pair[1] * depth
+        event = f'{{"type": "{type}", "event": "A", "userId": "u1", "messageId": "m{depth}", "properties": {{"x": {deep}}}}}'
+        asyncio.run(_put(box, f'{{"batch": [{event}]}}'.encode()))
+    accept(box, [track("after")])
+    drain(box)
+    flat = ["m90"] if type == "track" else []
+    assert [row.message_id for row in tracked()] == [*flat, "after"]
+    aside = put_aside()
+    assert len(aside) == len(layers) - len(flat)
+    deep_ones = aside[-5:]
+    assert {one.code for one in deep_ones} <= {"too_deep", "unreadable"} and deep_ones[0].code == "too_deep"
+    assert all(isinstance(one.payload, str) for one in deep_ones)
+    assert deep_ones[0].reason.zh == "事件中的对象或列表嵌套超过 100 层。请发送层级较浅的属性。"
+    assert quarantine.replay(ids=[one.id for one in aside], intake=receiving.send_in_again, by=SYSTEM) == 0
+
+
+def test_many_layers_around_the_events_of_a_batch_hold_nothing_up(box: Inbox) -> None:
+    deep = "[" * 600 + "]" * 600
+    for number, around in enumerate((f'"context": {{"x": {deep}}}', f'"sentAt": {deep}')):
+        for type in ("track", "charge"):
+            event = json.dumps({**track(f"m{number}"), "type": type})
+            asyncio.run(_put(box, f'{{"batch": [{event}], {around}}}'.encode()))
+    accept(box, [track("after")])
+    drain(box)
+    assert [row.message_id for row in tracked()] == ["m1", "after"]
+    assert [one.code for one in put_aside()] == ["too_deep", "unknown_type", "unknown_type"]
+
+
+async def _put(box: Inbox, body: bytes) -> None:
+    await box.put(packed(received_at=clock.micros(), key_id=7, kind="batch", sent_at="", body=body))
+
+
 def test_what_is_sent_again_changes_nothing(box: Inbox) -> None:
     accept(box, [track("m1"), {**track("m2"), "event": None}])
     drain(box)

@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 
 EVENT_BYTES = 32 * 1024
 BATCH_BYTES = 500 * 1024
+DEPTH = 100  # objects within objects: whoever goes through an event again must not run out of stack
 MESSAGE_ID_LENGTH = 100
 NAME_LENGTH = 200
 IDENTITY_LENGTH = 200
@@ -129,6 +130,10 @@ _TOO_LARGE = Text(
     "The event has {size} bytes, more than {limit} allowed. Send less, for example references instead of contents.",
     "事件大小为 {size} 字节，超过上限 {limit} 字节。请精简内容，例如只发送引用而不是全文。",
 )
+_TOO_DEEP = Text(
+    "The event has objects or lists nested more than {limit} deep. Send flatter properties.",
+    "事件中的对象或列表嵌套超过 {limit} 层。请发送层级较浅的属性。",
+)
 _UNKNOWN_TYPE = Text(
     "type is {got}; it has to be track, page, screen, identify, group or alias.",
     "type 为 {got}，应为 track、page、screen、identify、group 或 alias。",
@@ -226,7 +231,8 @@ def _events(record: Record) -> tuple[list[Any], Any, Any]:
     if record.kind in ("batch", "import"):
         batch = _opened(record.body)
         if batch is not None:  # the door doesn't let such a one in; if it ever does, nothing is lost
-            return batch.batch, batch.sentAt or record.sent_at or None, batch.context
+            sent_at = batch.sentAt if isinstance(batch.sentAt, str | int | float) else None
+            return batch.batch, sent_at or record.sent_at or None, batch.context
     return [record.body], record.sent_at or None, None
 
 
@@ -241,15 +247,16 @@ def _complete(payload: dict[str, Any], placed: Placed, index: int, sent_at: Any,
         if payload.get("type") not in _CALLS:
             raise _Refused("unknown_type", "type", _UNKNOWN_TYPE, got=payload.get("type"))
         if together.__class__ is dict and together and isinstance(payload.get("context"), dict | None):
+            _flat(together)
             payload["context"] = {**together, **(payload.get("context") or {})}
     else:
         payload["type"] = kind
 
 
 def _opened(body: bytes) -> _Batch | None:
-    """The events of a batch: read already where none can be too large or hold what has to be taken out, else raw."""
+    """The events of a batch: read already where none can be too large, too deep or hold what has to go, else raw."""
     try:
-        if len(body) <= EVENT_BYTES and b"\\u0000" not in body:
+        if len(body) <= EVENT_BYTES and b"\\u0000" not in body and body.count(b"{") + body.count(b"[") <= DEPTH:
             return _decode_batch(body)
     except (msgspec.DecodeError, RecursionError, ValueError):
         pass
@@ -283,7 +290,24 @@ def _read(raw: Any) -> dict[str, Any]:
             raise _Refused("unreadable", "", _UNREADABLE, why=str(error)) from None
     if not isinstance(payload, dict):
         raise _Refused("not_an_object", "", _NOT_AN_OBJECT)
+    if data.count(b"{") + data.count(b"[") > DEPTH:
+        _flat(payload)
     return _without_nul(payload) if b"\\u0000" in data else payload
+
+
+def _flat(payload: Any) -> None:
+    """Raises _Refused when it is nested more than DEPTH deep. Level by level: no recursion."""
+    level = [payload]
+    for _ in range(DEPTH + 1):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return
+    raise _Refused("too_deep", "", _TOO_DEEP, limit=DEPTH)
 
 
 def _without_nul(value: Any) -> Any:
@@ -374,6 +398,7 @@ def judge(payload: Any, *, received_at: datetime, source: str) -> Draft | Fault:
             payload = _read(payload.encode())
         if not isinstance(payload, dict):
             raise _Refused("not_an_object", "", _NOT_AN_OBJECT)
+        _flat(payload)
         try:
             size = len(msgspec.json.encode(payload))
         except (OverflowError, UnicodeEncodeError) as error:
