@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
+from ninja.parser import Parser
 from ninja.security import HttpBearer
 
 import regulars
@@ -17,6 +18,8 @@ from regulars.kernel.errors import Problem, no_room
 from regulars.kernel.languages import Text
 
 log = logging.getLogger(__name__)
+
+DEPTH = 100
 
 _ABOUT = """Read and write customers, identities, consent, tags, notes, events and orders; read figures and segments.
 
@@ -42,6 +45,23 @@ class Key(HttpBearer):
 
     def authenticate(self, request: HttpRequest, token: str) -> Actor | None:
         return getattr(request, "actor", None)
+
+
+class Flat(Parser):
+    """JSON that whoever goes through it again can: what is nested deeper would exhaust the stack, now or when read."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        level = [data := super().parse_body(request)]
+        for _ in range(DEPTH if request.body.count(b"[") + request.body.count(b"{") > DEPTH else 0):
+            level = [
+                inner
+                for one in level
+                if isinstance(one, dict | list)
+                for inner in (one.values() if isinstance(one, dict) else one)
+            ]
+        if level and level[0] is not data:
+            raise ValueError(f"nested more than {DEPTH} deep")
+        return data
 
 
 class Api(NinjaAPI):
@@ -109,6 +129,7 @@ def build() -> Api:
         description=_ABOUT,
         auth=Key(),
         docs_url=None,
+        parser=Flat(),
         openapi_url="/openapi.json",
         urls_namespace="api-v1",
     )
