@@ -148,7 +148,8 @@ def _append_sqlite(fresh: dict[str, NewEvent]) -> set[str]:
             f"INSERT INTO eventlog_event ({_COLUMNS}) VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s)",  # noqa: S608
             [
                 (
-                    key, _plain(event.name), event.customer_id, _moment(event.at), received,
+                    key, _plain(event.name), event.customer_id,
+                    received if event.at is event.received_at else _moment(event.at), received,
                     written(event.properties), written(event.context), event.source,
                     event.actor, position,
                 )
