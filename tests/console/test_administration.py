@@ -23,6 +23,7 @@ ADMINISTRATION = {
     "/audit": {"admin", "manager"},
     "/jobs": {"admin", "manager", "marketer", "agent", "store", "analyst"},
 }
+LISTED = ADMINISTRATION | {"/jobs": {"admin", "manager", "marketer"}}  # the others start none
 
 
 @pytest.mark.parametrize("address", ADMINISTRATION)
@@ -33,7 +34,7 @@ def test_each_role_opens_what_it_may_and_is_told_where_it_may_not(people: dict[s
         answer = client.get(address)
         assert answer.status_code == (200 if role in ADMINISTRATION[address] else 403), (role, address)
         shown = f'href="{address}"' in client.get("/me").content.decode()
-        assert shown == (role in ADMINISTRATION[address]), (role, address)
+        assert shown == (role in LISTED[address]), (role, address)
         if answer.status_code == 403:
             assert "Your role doesn&#x27;t allow this" in answer.content.decode()
 

@@ -27,6 +27,9 @@ class Section:
     entries: tuple[Entry, ...]
 
 
+# Whoever may start none has no jobs of their own to look at; the page itself stays open to everybody.
+STARTING_JOBS = ("imports.run", "customers.export", "quarantine.repair", "settings.edit", "jobs.view")
+
 SECTIONS: tuple[Section, ...] = (
     Section(
         None,
@@ -55,7 +58,7 @@ SECTIONS: tuple[Section, ...] = (
             Entry("events:catalogue", Text("Event catalogue", "事件目录"), "book-2", ("events.view",)),
             Entry("keys:list", Text("Keys and API", "密钥与 API"), "key", ("keys.edit",)),
             Entry("webhooks:list", Text("Webhooks", "Webhook"), "webhook", ("webhooks.edit",)),
-            Entry("jobs:list", Text("Jobs", "任务"), "progress"),
+            Entry("jobs:list", Text("Jobs", "任务"), "progress", STARTING_JOBS),
         ),
     ),
     Section(
@@ -67,6 +70,10 @@ SECTIONS: tuple[Section, ...] = (
         ),
     ),
 )
+
+
+# A page below another than the first of its area.
+BELOW = {"insights:rhythm": "insights:cohorts"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,7 @@ def entries_for(actor: Actor) -> list[Entry]:
 def shown_to(actor: Actor, view: str) -> list[tuple[Text | None, list[Shown]]]:
     """The sections with their entries; active is the page `view`, or for a page below, the first of its area."""
     entries = entries_for(actor)
+    view = BELOW.get(view, view)
     area = view.partition(":")[0]
     here = next((e for e in entries if e.view == view), None)
     here = here or next((e for e in entries if e.view.partition(":")[0] == area), None)

@@ -55,6 +55,7 @@ OBJECTS: dict[str, Text] = {
     "customer": Text("customer", "客户"),
     "import": Text("import", "导入"),
     "identity": Text("identity", "标识"),
+    "store": Text("store", "门店"),
     "webhook": Text("webhook", "Webhook"),
 }
 

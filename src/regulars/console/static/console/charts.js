@@ -87,9 +87,12 @@
       if (s.type === "line") return merged({ showSymbol: (s.data || []).length < 3, symbolSize: 6, lineStyle: { width: 2 }, emphasis: { focus: "series" } }, s);
       if (s.type === "bar") return merged({ barMaxWidth: 28, itemStyle: { borderRadius: s.stack ? 0 : 2 }, emphasis: { focus: "series" } }, s);
       if (s.type === "heatmap") return merged({ label: { show: roomy, formatter: function (p) { return short(p.value[2]); } }, itemStyle: { borderColor: surface, borderWidth: 2, borderRadius: 3 }, emphasis: { itemStyle: { borderColor: ink, borderWidth: 1 } } }, s);
+      var last = s.type === "sankey" ? Math.max.apply(null, s.data.map(function (n) { return n.depth || 0; })) : 0;
       if (s.type === "sankey") return merged({
-        left: 4, right: s.data.some(function (n) { return n.depth; }) ? 8 : 150, top: 8, bottom: 8, nodeWidth: 12, nodeGap: 14, draggable: false, emphasis: { focus: "adjacency" },
-        label: { color: ink, formatter: function (p) { return p.data.label_text || p.name; } },
+        left: 4, right: last ? 8 : 150, top: 8, bottom: 8, nodeWidth: 12, nodeGap: 14, draggable: false, emphasis: { focus: "adjacency" },
+        // on a phone there is room for the first and the last column's names only; a tap says the others
+        label: { color: ink, formatter: function (p) { return wide < 560 && p.data.depth && p.data.depth < last ? "" : p.data.label_text || p.name; } },
+        labelLayout: { hideOverlap: true },
         lineStyle: { color: "gradient", opacity: 0.35 }
       }, s);
       return s;
