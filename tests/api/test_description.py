@@ -90,6 +90,7 @@ def test_the_documentation_speaks_one_language(asked: str, accepts: str, lang: s
     assert page["Content-Language"] == lang and f'<html lang="{lang}">' in text
     told = json.loads(text.partition('id="description" type="application/json">')[2].partition("</script>")[0])
     assert told["paths"].keys() == DESCRIBED["paths"].keys()
+    assert told["info"]["description"].strip().count("\n\n") == 1  # both its paragraphs, none of the other language's
     chinese, words = lang == "zh-Hans", list(_words(told))
     assert len(words) > 400 and not any(" · " in word for word in words)
     assert [word for word in words if bool(re.search(r"[\u4e00-\u9fff]", word)) != chinese and len(word) > 12] == []

@@ -26,7 +26,7 @@ _ABOUT = """Read and write customers, identities, consent, tags, notes, events a
 Authenticate with `Authorization: Bearer rk_…`. A key has scopes; an operation says which one it needs (`x-scope`).
 Lists come in pages: ask again with `cursor=next_cursor` until it is null. Send an `Idempotency-Key` with a write, and
 sending it again within 24 hours does nothing twice. Errors are `application/problem+json` in the language of
-`Accept-Language`. Money is in minor units (分), times are ISO 8601 with an offset.
+`Accept-Language`. Money is in minor units (fen, cents), times are ISO 8601 with an offset.
 
 读写客户、标识、同意、标签、备注、事件与订单；读取指标与分群。
 
