@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -91,6 +92,17 @@ def test_who_asks_is_known_behind_the_port_and_cant_be_made_up(server: Server) -
             made_up = json.dumps({"client": [f"10.0.0.{attempt}", "1"], "server": None, "scheme": "https"})
             answer = client.post("/login", data=form, headers={"X-Regulars-From": made_up})
     assert answer.status_code == 429
+
+
+def test_everybody_may_ask_whether_the_server_is_well(server: Server, wait_for: Wait) -> None:
+    def asked() -> tuple[int, Any]:
+        answer = httpx.get(f"{server.url}/health", timeout=30)
+        return answer.status_code, answer.json()
+
+    well = {"ok": True, "database": True, "warehouse": True, "inbox": True, "loops": True}
+    wait_for(lambda: asked() == (200, well), 60, "all loops to have told how they fare")
+    assert httpx.get(f"{server.url}/health/tracking", timeout=30).json() == well
+    assert httpx.head(f"{server.url}/health", timeout=30).content == b""
 
 
 def test_when_the_parent_is_killed_no_child_remains_and_another_server_starts_at_once(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from regulars.eventlog import wake
-from regulars.jobs import worker
+from regulars.jobs import presence, worker
 from regulars.wiring import loops, schedules
 from regulars.wiring.loops import Loop
 from regulars.wiring.subscriptions import SUBSCRIBERS
@@ -93,3 +93,19 @@ def test_every_loop_and_schedule_has_a_name_of_its_own() -> None:
     assert len(names) == len(set(names))
     assert {f"dispatch {one.name}" for one in SUBSCRIBERS} <= set(names)
     assert {f"schedule {one.name}" for one in schedules.SCHEDULES} <= set(names)
+
+
+def test_a_process_with_a_name_tells_others_how_its_loops_fare_until_it_stops(
+    monkeypatch: pytest.MonkeyPatch, wait_for: Wait
+) -> None:
+    def ill() -> bool:
+        raise OSError("no room")
+
+    monkeypatch.setattr(loops, "_pause", lambda failures: 0.1)
+    loops.start([Loop("ill", ill)], name="intake")
+    wait_for(lambda: any(loop.failing for one in presence.processes() for loop in one.loops), 20)
+    (told,) = presence.processes()
+    assert (told.name, told.silent, {loop.name for loop in told.loops} >= {"ill"}) == ("intake", False, True)
+    assert loops.failing() == ["ill"]
+    loops.stop()
+    assert presence.processes() == []

@@ -1,4 +1,4 @@
-"""Long work that a person started. Private to this app."""
+"""Long work that a person started, and the processes that do work. Private to this app."""
 
 from typing import Any
 
@@ -37,3 +37,16 @@ class Job(models.Model):
             models.Index(fields=["actor", "id"], name="jobs_of_actor"),
             models.Index(fields=["state", "id"], name="jobs_by_state"),
         ]
+
+
+class Process(models.Model):
+    """A process with loops, as it last told of itself. `loops`: [{name, failures, error, last}]."""
+
+    host = models.CharField(max_length=200)
+    folder = models.CharField(max_length=500)
+    name = models.CharField(max_length=20)  # intake, rest, worker
+    seen_at = models.DateTimeField()
+    loops: Any = models.JSONField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["host", "folder", "name"], name="jobs_one_process")]

@@ -62,12 +62,13 @@ def tracking(stopping: threading.Event, ready: Ready, shared: Shared) -> None:
     _django()
     from regulars import asgi
     from regulars.eventlog.ingest import door
-    from regulars.processes import answering, forwarding
+    from regulars.processes import answering, forwarding, health
     from regulars.wiring import control, receiving
 
     inbox = receiving.open_inbox(shared.accepted.ring)
     with control.reachable(control.console_path()) as address:
-        application = asgi.build(forwarding.forward(address), receiving.application(inbox), door.serves)
+        others = health.before(forwarding.forward(address), inbox)
+        application = asgi.build(others, receiving.application(inbox), door.serves)
         answering.answer(application, shared.public, stopping=stopping, ready=ready)
     inbox.close()
 
@@ -79,7 +80,7 @@ def intake(stopping: threading.Event, ready: Ready, shared: Shared) -> None:
     from regulars.wiring import loops
 
     wake.tell(shared.appended)
-    loops.start(loops.of_intake(shared.accepted))
+    loops.start(loops.of_intake(shared.accepted), name="intake")
     ready()
     stopping.wait()
     loops.stop()
@@ -99,7 +100,7 @@ def rest(stopping: threading.Event, ready: Ready, shared: Shared) -> None:
         sys.exit(REFUSED)
     with _asked(shared) as answer:
         wake.hear(shared.appended)
-        loops.start(loops.of_work(), working=True)
+        loops.start(loops.of_work(), name="rest", working=True)
         try:
             answer(stopping, ready)
         finally:
@@ -117,7 +118,7 @@ def work(stopping: threading.Event) -> None:
     """All loops, and nothing that answers."""
     from regulars.wiring import loops
 
-    loops.start(loops.of_work(), working=True)
+    loops.start(loops.of_work(), name="worker", working=True)
     stopping.wait()
     loops.stop()
 

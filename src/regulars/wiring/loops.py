@@ -5,7 +5,9 @@ A loop is a step that is done again and again. One that raises is logged and tri
 ends unseen, and never takes another one with it. What the steps mean is the business of the apps below.
 """
 
+import contextlib
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -13,17 +15,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from django.db import close_old_connections, connection, connections
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, connection, connections
 
 from regulars.eventlog import dispatch, queries, wake
 from regulars.eventlog.wake import Bell
-from regulars.jobs import worker
+from regulars.jobs import presence, worker
+from regulars.jobs.presence import OFTEN, LoopView, ProcessView
 from regulars.kernel import clock
 from regulars.wiring import receiving, turns
 
 log = logging.getLogger(__name__)
 
-OFTEN = 3  # failures in a row that people are told of
 PATIENCE = 20.0  # seconds a loop has to finish its step when the process stops
 
 
@@ -55,6 +58,8 @@ class State:
 
 _stopping = threading.Event()
 _states: dict[str, State] = {}
+_name = ""  # of this process, if it tells of itself
+_told: tuple[float, frozenset[str]] = (0.0, frozenset())  # when (monotonic), and which loops failed then
 
 
 def of_intake(accepted: Bell) -> list[Loop]:
@@ -98,6 +103,25 @@ def _dispatch(subscriber: dispatch.Subscriber) -> bool:
     return more
 
 
+def _views() -> list[LoopView]:
+    return [LoopView(one.name, one.failures, one.error, one.last_at) for one in _states.values()]
+
+
+def _tell() -> bool:
+    """Say in the database how the loops fare: every few seconds, and when one begins to fail or fails no more."""
+    global _told
+    at, before = _told
+    ill = frozenset(state.name for state in _states.values() if state.failures >= OFTEN)
+    if ill != before or time.monotonic() - at >= presence.EVERY.total_seconds():
+        presence.report(**_who(), loops=_views())
+        _told = time.monotonic(), ill
+    return False
+
+
+def _who() -> dict[str, str]:
+    return {"host": socket.gethostname(), "folder": str(settings.HOME), "name": _name}
+
+
 def _pause(failures: int) -> float:
     """1, 2, 4 … seconds, a minute at most."""
     return float(min(2 ** min(failures - 1, 6), 60))
@@ -127,19 +151,27 @@ def _run(loop: Loop, state: State) -> None:
     connections.close_all()
 
 
-def start(loops: Sequence[Loop], *, working: bool = False) -> None:
+def start(loops: Sequence[Loop], *, name: str = "", working: bool = False) -> None:
     """Begin loops. `working`: this process runs jobs and hands events on; what ran when the last one died is put in
-    line again first.
+    line again first. With a `name` the process tells how its loops fare.
     """
+    global _name, _told
     _stopping.clear()
     _states.clear()
+    _name, _told = name, (float("-inf"), frozenset())
+    if name:
+        loops = [*loops, Loop("signs of life", _tell)]
     worker.begin()
     if working:
+        from regulars.webhooks import sending
         from regulars.wiring.jobs import KINDS
         from regulars.wiring.subscriptions import SUBSCRIBERS
 
+        alone = connection.vendor == "sqlite"
         worker.kinds(KINDS)
-        worker.revive(alone=connection.vendor == "sqlite")
+        worker.revive(alone=alone)
+        if alone:
+            sending.revive()
         dispatch.follow(SUBSCRIBERS)
     turns.begin({loop.turn for loop in loops} - {""})
     for loop in loops:
@@ -163,15 +195,29 @@ def stop() -> list[str]:
         if state.thread.is_alive():
             late.append(state.name)
     turns.end()
+    if _name:
+        with contextlib.suppress(DatabaseError):  # its row goes by itself
+            presence.leave(**_who())
+        connections.close_all()
     if late:
         log.warning("these loops didn't finish in time: %s", ", ".join(late))
     return late
 
 
+def processes() -> list[ProcessView]:
+    """All processes that are at work and how their loops fare: this one as it is, others as they last told."""
+    host, folder, name = _who().values()
+    own = [ProcessView(name, host, folder, clock.now(), False, tuple(_views()))] if _states else []
+    return [
+        *own,
+        *(one for one in presence.processes() if not own or (one.host, one.folder, one.name) != (host, folder, name)),
+    ]
+
+
 def failing() -> list[str]:
-    """What fails again and again at present, by name: loops of this process, and subscribers."""
-    held = queries.held()
-    return sorted({state.name for state in _states.values() if state.failures >= OFTEN} | set(held))
+    """What fails again and again at present, by name: loops of all processes, and subscribers."""
+    ill = {loop.name for one in processes() if not one.silent for loop in one.loops if loop.failing}
+    return sorted(ill | set(queries.held()))
 
 
 def states() -> list[State]:

@@ -183,7 +183,7 @@ def one(request: HttpRequest, id: int) -> HttpResponse:
 def subscribers(request: HttpRequest) -> HttpResponse:
     """Who follows the log, how far they are, and what they couldn't handle."""
     filled = {
-        "loops": loops.states(),
+        "processes": loops.processes(),
         "followers": queries.followers(),
         "parked": queries.parked(before=number(request.GET.get("after"))),
     }

@@ -277,6 +277,32 @@ class Inbox:
         self._queue.put((record, future))
         return future
 
+    @property
+    def failing(self) -> bool:
+        """Whether the last write failed."""
+        return self._failures > 0
+
+    def takes(self) -> bool:
+        """Whether a record would be taken now. After a failed write that is tried out beside the segments, so that one
+        who sends nothing more finds out when the disk is well again. Blocks; for any thread.
+        """
+        if self._entered - self._left > self._waiting_bytes or backlog(self.folder) > self._backlog_bytes:
+            return False
+        if not self.failing:
+            return True
+        trial = self.folder / "trial"
+        try:
+            fd = os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            try:
+                self._write_all(fd, b"0" * 65_536)
+                self._sync(fd)
+            finally:
+                os.close(fd)
+                trial.unlink()
+        except OSError:
+            return False
+        return True
+
     def _overflows(self) -> bool:
         """Whether too much waits; the reader's progress is looked for once a second at most."""
         if self._on_disk > self._backlog_bytes and time.monotonic() - self._measured > 1:
