@@ -97,3 +97,27 @@ def test_who_is_late_by_their_own_rhythm_is_at_risk_with_the_reason_and_leads_to
     assert "路过" in manager.get("/insights/risk?reason=overdue").content.decode()
     assert "路过" not in manager.get("/insights/risk?reason=silent").content.decode()
     assert "已 40 天，平常 7 天" in manager.get("/insights/risk", headers={"Accept-Language": "zh"}).content.decode()
+
+
+def test_a_large_business_has_every_answer_about_much_history_in_advance(
+    manager: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    from regulars.warehouse import refresh
+
+    build()
+    monkeypatch.setattr(refresh, "LARGE", 1)
+    while refresh.step():
+        pass
+    asked = sys.modules["regulars.warehouse.queries.snapshot"]._answers
+    asked.clear()
+    pages = [f"/insights/{page}" for page in PAGES] + [f"/overview?period={days}" for days in (7, 28, 90)]
+    pages += [
+        f"/insights/sales?period={period}&by={by}"
+        for period in ("28", "90", "365", "all")
+        for by in ("store", "channel", "category", "product")
+    ]
+    for page in (*pages, "/customers"):
+        assert manager.get(page).status_code == 200
+    assert {question[1] for question in asked} <= {"today", "answer"}

@@ -119,9 +119,9 @@ def cursor() -> duckdb.DuckDBPyConnection:
 
 
 def _own() -> duckdb.DuckDBPyConnection:
-    database, generation = _current()
-    if getattr(_local, "generation", None) != generation:
-        _local.cursor, _local.generation = database.cursor(), generation
+    present = _current()
+    if getattr(_local, "of", None) != present:
+        _local.cursor, _local.of = present[0].cursor(), present
     return cast(duckdb.DuckDBPyConnection, _local.cursor)
 
 

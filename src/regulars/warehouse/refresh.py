@@ -140,13 +140,24 @@ def step() -> bool:
         done: bool = scaled().step()
         return done
     reason = due()
-    if not reason:
+    if reason:
+        log.info("full refresh (%s)", reason)
+        full()
+    elif unanswered():
+        said = queries.answering(queries.warm)
+        with engine.writing() as pen:
+            if engine.meta("refresh", pen=pen)["version"] == said["asked"]["version"]:
+                engine.keep(pen, said)
+    else:
         return False
-    log.info("full refresh (%s)", reason)
-    last = full()
-    if last.customers >= LARGE:
-        queries.warm(queries.snapshot())
     return True
+
+
+def unanswered() -> bool:
+    """Whether the business is so large that what pages ask is answered in advance, and that isn't done since the last
+    full refresh."""
+    last = state()
+    return last is not None and last.customers >= LARGE and (engine.meta("asked") or {}).get("version") != last.version
 
 
 def bring_up(*, full_anyway: bool = False) -> State:
@@ -333,7 +344,7 @@ def _swap(own: Business, as_of: int, built: _Built, begun: float) -> State:
             customers=built.customers,
         )
         kept: dict[str, Any] = {"refresh": asdict(new), "cutoffs": cutoffs_of(own).to_json(), "folded": built.folded}
-        kept |= {"judged": built.position} | ({"stale": False} if built.anew else {})
+        kept |= {"judged": built.position} | ({"stale": False, "asked": None} if built.anew else {})
         kept |= {"thresholds": built.thresholds.to_json(), "model": built.model.to_json()}
         kept |= {f"answer.{key}": rows for key, rows in built.answers.items()}
         engine.keep(pen, kept)

@@ -19,7 +19,7 @@ from regulars.analytics import engines, facts, scores
 from regulars.analytics.cutoffs import Cutoffs, Thresholds
 from regulars.analytics.engines.spark import Spark
 from regulars.kernel import clock
-from regulars.warehouse import engine, refresh, schema, worth
+from regulars.warehouse import engine, queries, refresh, schema, worth
 from regulars.warehouse.lake import changes, files, replica
 from regulars.warehouse.queries import answers
 from regulars.warehouse.queries.snapshot import LARGE
@@ -100,12 +100,17 @@ def _judged(
 
 def step() -> bool:
     """As refresh.step: in the one worker that finds it due and nobody at it."""
-    if not refresh.due():
+    if not refresh.due() and not refresh.unanswered():
         return False
     with changes.alone("full") as mine:
-        if not mine or not refresh.due():
+        if mine and refresh.due():
+            _full(lambda done, total: None, relearn=True)
+        elif mine and refresh.unanswered():
+            said = queries.answering(queries.warm)
+            with changes.writing():
+                changes.add(meta=said)
+        else:
             return False
-        _full(lambda done, total: None, relearn=True)
     return True
 
 
@@ -138,8 +143,10 @@ def _full(told: Callable[[int, int], None], *, relearn: bool) -> refresh.State:
         found = dict.fromkeys(answers.KEYS)
         if customers >= LARGE:
             found |= refresh.answered(pen, as_of, cutoffs, thresholds)
+        stale = engine.meta("stale", False, pen=pen)
         told(4, 4)
     kept = {f"answer.{key}": rows for key, rows in found.items()}
+    kept |= {"asked": None} if stale else {}
     kept |= {"stale": False, "schema": len(schema.STEPS), "cutoffs": cutoffs.to_json()}
     kept |= {"thresholds": thresholds.to_json(), "model": model.to_json()}
     with changes.writing(), closing(replica.cursor()) as pen, closing(replica.cursor()) as beside:

@@ -21,7 +21,6 @@ PERIODS: dict[str, tuple[int | None, Text]] = {
     "365": (365, Text("One year", "一年")),
     "all": (None, Text("All", "全部")),
 }
-GRAINS: dict[str, queries.sales.Period] = {"28": "day", "90": "day", "365": "week", "all": "month"}
 DIMENSIONS: dict[Dimension, Text] = {
     "store": Text("Store", "门店"),
     "channel": Text("Channel", "渠道"),
@@ -61,12 +60,14 @@ def sales(request: HttpRequest) -> HttpResponse:
     dimension: Dimension = _chosen(request, "by", DIMENSIONS, "store")  # type: ignore[assignment]
     days = PERIODS[period][0]
     since, until = (None, None) if days is None else (moment.as_of - days, moment.as_of - 1)
-    grain = GRAINS[period]
+    grain = queries.sales.SPANS[days]
     rows = queries.sales.by_period(moment, period=grain, since=since, until=until)
     written = formatting.month if grain == "month" else formatting.day
     parts = queries.sales.by(moment, dimension=dimension, since=since, until=until)
     buyers = queries.sales.new_and_returning(moment, by=grain, since=since, until=until)
-    came = {row.key: row for row in queries.sales.new_and_returning(moment, by=dimension, since=since, until=until)}
+    # In the whole history everybody came for the first time.
+    who = queries.sales.new_and_returning(moment, by=dimension, since=since, until=until) if days else []
+    came = {row.key: row for row in who}
     name, unit = SHOWN[show]
     return render(
         request,
@@ -91,7 +92,7 @@ def sales(request: HttpRequest) -> HttpResponse:
                 unit=unit,
                 first=str(Text("From", "起始")),
             ),
-            "parts": [(row, came.get(row.key) if days else None) for row in parts],
+            "parts": [(row, came.get(row.key)) for row in parts],
             "parts_chart": charts.bars(
                 f"{name} · {DIMENSIONS[dimension]}",
                 [str(row.key) or str(Text("Not said", "未注明")) for row in parts[:12]],

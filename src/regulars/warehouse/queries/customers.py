@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any
 
 from regulars.kernel.errors import Invalid
@@ -78,7 +79,7 @@ def page(snapshot: Snapshot, *, filters: Filters = Filters(), sort: str = "net",
     """Customers in order of a column (ties by id; those without a value last). Raises Invalid for an unknown column."""
     if sort not in SORTABLE:
         raise Invalid("bad_sort", Text("Customers can't be sorted by this.", "不能按该列排序。"), field="sort")
-    where, params = _where(filters)
+    where, params = _where(snapshot, filters)
     if after is not None:
         value, last = values_of(after, 2)
         if value is None:
@@ -98,14 +99,14 @@ def page(snapshot: Snapshot, *, filters: Filters = Filters(), sort: str = "net",
 
 
 def count(snapshot: Snapshot, *, filters: Filters = Filters()) -> int:
-    where, params = _where(filters)
+    where, params = _where(snapshot, filters)
     rows = snapshot.read(f"SELECT count(*) FROM scores WHERE {' AND '.join(where)}", params)  # noqa: S608
     return int(rows[0][0])
 
 
 def ids(snapshot: Snapshot, *, filters: Filters = Filters(), limit: int | None = None) -> list[int]:
     """All ids, ascending."""
-    where, params = _where(filters)
+    where, params = _where(snapshot, filters)
     sql = f"SELECT customer_id FROM scores WHERE {' AND '.join(where)} ORDER BY 1"  # noqa: S608
     rows = snapshot.read(sql, params) if limit is None else snapshot.read(f"{sql} LIMIT ?", [*params, limit])
     return [row[0] for row in rows]
@@ -126,23 +127,22 @@ def scores_of(snapshot: Snapshot, customer_ids: Iterable[int]) -> dict[int, Scor
 def stores_and_channels(snapshot: Snapshot) -> dict[str, list[Any]]:
     """{"stores": […], "channels": […]} that have customers, a hundred at most, the largest first."""
 
-    def ask() -> dict[str, list[Any]]:
-        found = {}
-        for column in ("store", "channel"):
-            rows = snapshot.read(
-                f"SELECT {column} FROM scores WHERE {column} IS NOT NULL "  # noqa: S608 (names of ours)
-                "GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 100"
-            )
-            found[f"{column}s"] = [row[0] for row in rows]
-        return found
+    def ask(column: str) -> list[Any]:
+        return snapshot.read(
+            f"SELECT {column} FROM scores WHERE {column} IS NOT NULL "  # noqa: S608 (names of ours)
+            "GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 100"
+        )
 
-    return remembered(snapshot, ("stores_and_channels",), ask)
+    return {
+        f"{column}s": [name for (name,) in remembered(snapshot, (f"{column}s",), partial(ask, column))]
+        for column in ("store", "channel")
+    }
 
 
 _COLUMNS = ", ".join(f.name for f in fields(Scores))
 
 
-def _where(filters: Filters) -> tuple[list[str], list[Any]]:
+def _where(snapshot: Snapshot, filters: Filters) -> tuple[list[str], list[Any]]:
     """Conditions and their parameters. Raises Invalid for a range over an unknown column."""
     where, params = ["true"], list[Any]()
     for column in ("r", "f", "m", "warned", "erased"):
@@ -161,7 +161,7 @@ def _where(filters: Filters) -> tuple[list[str], list[Any]]:
         if values:
             where, params = [*where, f"{column} IN (SELECT unnest(?::VARCHAR[]))"], [*params, list(values)]
     if filters.ids is not None:
-        where, params = [*where, "customer_id IN (SELECT unnest(?::BIGINT[]))"], [*params, list(filters.ids)]
+        where.append(f"customer_id IN (SELECT id FROM {snapshot.listed(filters.ids)})")  # noqa: S608
     for column, (low, high) in filters.ranges.items():
         if column not in SORTABLE:
             raise Invalid("bad_filter", Text("Customers can't be filtered by this.", "不能按该列筛选。"), field=column)

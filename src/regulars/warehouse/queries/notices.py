@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from regulars.kernel import clock
 from regulars.kernel.languages import Text
@@ -21,24 +22,26 @@ class Notices:
 
 
 def notices(snapshot: Snapshot) -> Notices:
-    def ask() -> Notices:
-        last_at = snapshot.value("last_at")
-        foreign = snapshot.read(
+    def foreign() -> list[Any]:
+        return snapshot.read(
             """SELECT upper(currency), count(*), sum(amount)::BIGINT FROM lines WHERE NOT home
                GROUP BY 1 ORDER BY 2 DESC, 1"""
         )
-        anonymous = snapshot.read(
+
+    def anonymous() -> list[Any]:
+        return snapshot.read(
             """SELECT count(DISTINCT coalesce(order_id, '#' || position)) FILTER (paid),
                coalesce(sum(amount), 0)::BIGINT
                FROM lines WHERE record_id IS NULL AND home"""
-        )[0]
-        return Notices(
-            last_event_at=None if last_at is None else clock.from_micros(last_at),
-            last_order_day=snapshot.value("last_order_day"),
-            foreign=[(currency, lines, amount) for currency, lines, amount in foreign],
-            anonymous_orders=anonymous[0],
-            anonymous_net=anonymous[1],
-            model=tuple(Text(**note) for note in snapshot.value("model", {}).get("notes", ())),
         )
 
-    return remembered(snapshot, ("notices",), ask)
+    last_at = snapshot.value("last_at")
+    orders, net = remembered(snapshot, ("anonymous",), anonymous)[0]
+    return Notices(
+        last_event_at=None if last_at is None else clock.from_micros(last_at),
+        last_order_day=snapshot.value("last_order_day"),
+        foreign=[(currency, lines, amount) for currency, lines, amount in remembered(snapshot, ("foreign",), foreign)],
+        anonymous_orders=orders,
+        anonymous_net=net,
+        model=tuple(Text(**note) for note in snapshot.value("model", {}).get("notes", ())),
+    )

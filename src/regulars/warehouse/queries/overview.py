@@ -1,9 +1,13 @@
 """How is the business doing: the last days against as many before them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from regulars.analytics import metrics
 from regulars.warehouse.queries.snapshot import Snapshot, remembered
+
+SPANS = (7, 28, 90, 365)
+"""Days that people look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,32 +53,32 @@ def figures(snapshot: Snapshot, *, days: int = 28) -> dict[str, Figure]:
             "average_order": average,
         }  # fmt: skip
 
-    def ask() -> dict[str, Figure]:
+    def ask() -> list[tuple[str, int, int]]:
         now = of(snapshot.as_of - days, snapshot.as_of - 1)
         before = of(snapshot.as_of - 2 * days, snapshot.as_of - days - 1)
-        return {key: Figure(key, now[key], before[key]) for key in now}
+        return [(key, now[key], before[key]) for key in now]
 
-    return remembered(snapshot, ("figures", days), ask)
+    return {row[0]: Figure(*row) for row in remembered(snapshot, ("figures", days), ask)}
 
 
 def series(snapshot: Snapshot, *, days: int = 28) -> list[Day]:
     """One row a day of the last `days` days that are over, days without sales included, oldest first."""
     since, until = snapshot.as_of - days, snapshot.as_of - 1
-    return remembered(snapshot, ("series", days), lambda: _days(snapshot, since, until))
+    return [Day(*row) for row in remembered(snapshot, ("series", days), lambda: _days(snapshot, since, until))]
 
 
 def today(snapshot: Snapshot) -> Day:
     """The as-of day so far."""
-    return remembered(snapshot, ("today",), lambda: _days(snapshot, snapshot.as_of, snapshot.as_of)[0])
+    day = snapshot.as_of
+    return Day(*remembered(snapshot, ("today",), lambda: _days(snapshot, day, day))[0])
 
 
-def _days(snapshot: Snapshot, since: int, until: int) -> list[Day]:
+def _days(snapshot: Snapshot, since: int, until: int) -> list[Any]:
     sql = metrics.sql("sales", by="day", since=since, until=until)
     found = snapshot.read(f"SELECT bucket, gross, refunded, net, orders, buyers FROM ({sql})")  # noqa: S608
     by_day: dict[int, tuple[int, ...]] = {day: tuple(rest) for day, *rest in found}
     new = _new_buyers(snapshot, since, until)
-    rows = [(day, *by_day.get(day, (0, 0, 0, 0, 0)), new.get(day, 0)) for day in range(since, until + 1)]
-    return [Day(*row) for row in rows]
+    return [(day, *by_day.get(day, (0, 0, 0, 0, 0)), new.get(day, 0)) for day in range(since, until + 1)]
 
 
 def _new_buyers(snapshot: Snapshot, since: int, until: int) -> dict[int, int]:

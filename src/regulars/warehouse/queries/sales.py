@@ -11,6 +11,8 @@ Period = Literal["day", "week", "month"]
 Dimension = Literal["store", "channel", "category", "product"]
 PERIODS: tuple[Period, ...] = ("day", "week", "month")
 DIMENSIONS: tuple[Dimension, ...] = ("store", "channel", "category", "product")
+SPANS: dict[int | None, Period] = {28: "day", 90: "day", 365: "week", None: "month"}
+"""The last days that people look at (None: the whole history), and by what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,13 @@ def _sales(snapshot: Snapshot, by: Any, since: int | None, until: int | None) ->
     """Buckets of a week become the first day of it."""
     until = snapshot.as_of if until is None else min(until, snapshot.as_of)
 
-    def ask() -> list[Sales]:
+    def ask() -> list[Any]:
         sql = metrics.sql("sales", by=by, since=since, until=until)
         columns = "bucket, gross, refunded, net, orders, buyers, average"
-        rows = snapshot.read(f"SELECT {columns} FROM ({sql})")  # noqa: S608 (compiled)
-        return [Sales(_key(by, key), *rest) for key, *rest in rows]
+        return snapshot.read(f"SELECT {columns} FROM ({sql})")  # noqa: S608 (compiled)
 
-    return remembered(snapshot, ("sales", by, since, until), ask)
+    rows = remembered(snapshot, ("sales", by, since, until), ask)
+    return [Sales(_key(by, key), *rest) for key, *rest in rows]
 
 
 def _key(by: Any, bucket: Any) -> Any:

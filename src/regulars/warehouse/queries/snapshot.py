@@ -5,8 +5,8 @@ import binascii
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -37,12 +37,18 @@ class Snapshot:
     currency: str
     zone: str
     _cursor: duckdb.DuckDBPyConnection = field(repr=False, compare=False)
+    _kept: Mapping[str, list[Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def read(self, sql: str, params: engine.Parameters = ()) -> list[tuple[Any, ...]]:
         return self._cursor.execute(sql, params or None).fetchall()
 
     def read_arrow(self, sql: str, params: engine.Parameters = ()) -> pyarrow.Table:
         return self._cursor.execute(sql, params or None).to_arrow_table()
+
+    def listed(self, ids: Iterable[int]) -> str:
+        """The name of a table of these ids (column `id`): as a parameter so many values take long."""
+        self._cursor.register("listed", pyarrow.table({"id": pyarrow.array(ids, pyarrow.int64())}))
+        return "listed"
 
     def value(self, key: str, default: Any = None) -> Any:
         """What the refresh kept by this name: "thresholds", "clv", "figures" …"""
@@ -54,7 +60,9 @@ def snapshot() -> Snapshot:
     cursor = engine.cursor()
     cursor.execute("BEGIN TRANSACTION READ ONLY")
     state = engine.meta("refresh", {}, pen=cursor)
-    refreshed = state.get("refreshed_at")
+    kept, header = _kept(cursor, state)
+    # What is shown is as old as its oldest part.
+    refreshed = min(state["refreshed_at"], header["refreshed_at"]) if kept else state.get("refreshed_at")
     return Snapshot(
         version=state.get("version", 0),
         live=engine.meta("live", 0, pen=cursor),
@@ -63,6 +71,7 @@ def snapshot() -> Snapshot:
         currency=state.get("currency", "CNY"),
         zone=state.get("zone", "Asia/Shanghai"),
         _cursor=cursor,
+        _kept=kept,
     )
 
 
@@ -99,27 +108,37 @@ class _Answer:
     version: int
     live: int
     until: float  # how long it may be given although customers changed since; by the process's own clock
-    value: Any
+    rows: list[Any]
 
 
 _answers: dict[tuple[Any, ...], _Answer] = {}
+_loaded: tuple[Any, Mapping[str, list[Any]]] = (None, {})
 _lock = threading.Lock()
 DEAR = 0.2
 """Seconds of work from which on an answer is kept for a hundred times as long, whatever changed meanwhile …"""
 LARGE = 100_000
 """… in a business of so many customers."""
+LONGEST = 5_000
+"""An answer of more rows isn't kept in the warehouse."""
 
 
-def remembered(snapshot: Snapshot, question: Sequence[Any], ask: Callable[[], T]) -> T:
-    """The answer of a question over much history. Asked again when anything has changed; a dear one when there was a
-    full refresh, or after a hundred times as long as it took."""
+def remembered(snapshot: Snapshot, question: Sequence[Any], ask: Callable[[], list[Any]]) -> list[Any]:
+    """The rows that answer a question over much history: numbers and strings alone (from the warehouse they come as
+    lists, whatever they were).
+
+    In a large business those that pages ask were answered at the last full refresh, all of one moment, and stay until
+    the next one. Others are asked again when anything has changed; a dear one when there was a full refresh, or after
+    a hundred times as long as it took.
+    """
+    kept = snapshot._kept.get(json.dumps(question))
+    if kept is not None:
+        return kept
     key = (engine.path(), *question)
-    kept = _answers.get(key)
+    known = _answers.get(key)
     now = time.perf_counter()
-    if kept and kept.version == snapshot.version and (kept.live == snapshot.live or now < kept.until):
-        found: T = kept.value
-        return found
-    answer = ask()
+    if known and known.version == snapshot.version and (known.live == snapshot.live or now < known.until):
+        return known.rows
+    rows = ask()
     took = time.perf_counter() - now
     if snapshot.version:
         with _lock:
@@ -127,5 +146,43 @@ def remembered(snapshot: Snapshot, question: Sequence[Any], ask: Callable[[], T]
                 _answers.clear()
             dear = took > DEAR and snapshot.value("refresh", {}).get("customers", 0) >= LARGE
             until = now + 100 * took if dear else 0.0
-            _answers[key] = _Answer(snapshot.version, snapshot.live, until, answer)
-    return answer
+            _answers[key] = _Answer(snapshot.version, snapshot.live, until, rows)
+    return rows
+
+
+def answering(warm: Callable[[Snapshot], None]) -> dict[str, Any]:
+    """What the warehouse's meta shall hold, so that all processes and later ones have the answers to what `warm` asks:
+    asked anew, all of this moment."""
+    now = replace(snapshot(), _kept={})
+    state = now.value("refresh")
+    with _lock:
+        _answers.clear()
+    warm(now)
+    with _lock:
+        rows = {
+            json.dumps(key[1:]): answer.rows
+            for key, answer in _answers.items()
+            if (key[0], answer.version, answer.live) == (engine.path(), now.version, now.live)
+            and len(answer.rows) <= LONGEST
+        }
+    header = {key: state[key] for key in ("version", "as_of", "settings", "refreshed_at")} | {"live": now.live}
+    return {"asked": header, "asked.rows": rows}
+
+
+def _kept(
+    cursor: duckdb.DuckDBPyConnection, state: Mapping[str, Any]
+) -> tuple[Mapping[str, list[Any]], dict[str, Any]]:
+    """The answers that the warehouse holds, and of when they are. Those of the refresh before the last serve until the
+    new ones are there, if nothing but events came between."""
+    global _loaded
+    header = engine.meta("asked", None, pen=cursor)
+    if not header or not 0 <= state.get("version", 0) - header["version"] <= 1:
+        return {}, {}
+    if any(header[key] != state[key] for key in ("as_of", "settings")):
+        return {}, {}
+    mark = (engine.path(), *header.values())
+    before, rows = _loaded
+    if before != mark:
+        rows = engine.meta("asked.rows", {}, pen=cursor)
+        _loaded = mark, rows
+    return rows, header

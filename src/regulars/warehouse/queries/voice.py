@@ -52,20 +52,18 @@ def nps_by_store(snapshot: Snapshot, *, days: int = 90) -> list[tuple[str, Nps]]
 
 
 def _nps(snapshot: Snapshot, by: Any, since: int) -> list[tuple[Any, Nps]]:
-    def ask() -> list[tuple[Any, Nps]]:
+    def ask() -> list[Any]:
         sql = metrics.sql("nps", by=by, since=since, until=snapshot.as_of)
-        rows = snapshot.read(f"SELECT bucket, answers, promoters, detractors FROM ({sql}) ORDER BY 1")  # noqa: S608
-        return [
-            (key, Nps(n, promoters, n - promoters - detractors, detractors)) for key, n, promoters, detractors in rows
-        ]
+        return snapshot.read(f"SELECT bucket, answers, promoters, detractors FROM ({sql}) ORDER BY 1")  # noqa: S608
 
-    return remembered(snapshot, ("nps", by, since), ask)
+    rows = remembered(snapshot, ("nps", by, since), ask)
+    return [(key, Nps(n, promoters, n - promoters - detractors, detractors)) for key, n, promoters, detractors in rows]
 
 
 def csat(snapshot: Snapshot, *, days: int = 90) -> Csat:
-    def ask() -> Csat:
+    def ask() -> list[Any]:
         sql = metrics.sql("csat", by="all", since=snapshot.as_of - days + 1, until=snapshot.as_of)
-        rows = snapshot.read(f"SELECT answers, satisfied FROM ({sql})")  # noqa: S608
-        return Csat(*rows[0]) if rows else Csat(0, 0)
+        return snapshot.read(f"SELECT answers, satisfied FROM ({sql})")  # noqa: S608
 
-    return remembered(snapshot, ("csat", days), ask)
+    rows = remembered(snapshot, ("csat", days), ask)
+    return Csat(*rows[0]) if rows else Csat(0, 0)
