@@ -35,6 +35,7 @@ class OrderEntry(models.Model):
     channel = models.TextField(null=True)
     amount = models.BigIntegerField()
     kind = models.TextField()
+    currency = models.TextField(null=True)
 
     class Meta:
         indexes = [models.Index(fields=["order_id"], name="warehouse_order")]

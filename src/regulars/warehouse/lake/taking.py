@@ -14,9 +14,13 @@ from django.db import connection
 from regulars.warehouse.lake import changes, files, replica
 from regulars.warehouse.models import OrderEntry
 
+_ENTRY = {
+    "order_id": pa.string(), "position": pa.int64(), "record_id": pa.int64(), "store": pa.string(),
+    "channel": pa.string(), "amount": pa.int64(), "kind": pa.string(), "currency": pa.string(),
+}  # fmt: skip
 _ENTRIES = """
     SELECT order_id, position, any_value(record_id), any_value(store), any_value(channel), sum(amount)::BIGINT,
-        any_value(kind)
+        any_value(kind), any_value(currency)
     FROM {lines} WHERE order_id IS NOT NULL{more} GROUP BY order_id, position ORDER BY position
 """
 
@@ -43,16 +47,13 @@ def _laid_out(pen: duckdb.DuckDBPyConnection, records: list[int], orders: list[s
     if orders:
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT order_id, position, record_id, store, channel, amount, kind FROM warehouse_orderentry "
-                "WHERE order_id = ANY(%s::text[])",
+                f"SELECT {', '.join(_ENTRY)} FROM warehouse_orderentry WHERE order_id = ANY(%s::text[])",  # noqa: S608
                 [orders],
             )
             entries = cursor.fetchall()
     owners = {entry[2] for entry in entries if entry[2] is not None}
-    columns = ("order_id", "position", "record_id", "store", "channel", "amount", "kind")
-    types = (pa.string(), pa.int64(), pa.int64(), pa.string(), pa.string(), pa.int64(), pa.string())
-    values = zip(*entries, strict=True) if entries else [()] * len(columns)
-    found = pa.table({c: pa.array(v, t) for c, v, t in zip(columns, values, types, strict=True)})
+    values = zip(*entries, strict=True) if entries else [()] * len(_ENTRY)
+    found = pa.table({name: pa.array(v, kind) for (name, kind), v in zip(_ENTRY.items(), values, strict=True)})
     pen.register("named", pa.table({"record_id": pa.array(sorted(owners | set(records)), pa.int64())}))
     pen.register("entries", found)
     pen.execute(
@@ -98,12 +99,11 @@ def _written(pen: duckdb.DuckDBPyConnection, before: int) -> None:
 def noted(pen: duckdb.DuckDBPyConnection, lines: str, more: str = "") -> None:
     """Enter lines into the orders that later events are held against."""
     rows = pen.execute(_ENTRIES.format(lines=lines, more=more)).to_arrow_table()
-    names = ", ".join(("order_id", "position", "record_id", "store", "channel", "amount", "kind"))
     with connection.cursor() as cursor:
         for piece in rows.to_batches(max_chunksize=50_000):
             cursor.execute(
-                f"INSERT INTO warehouse_orderentry ({names}) SELECT * FROM unnest(%s::text[], %s::bigint[], "  # noqa: S608
-                "%s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::text[])",
+                f"INSERT INTO warehouse_orderentry ({', '.join(_ENTRY)}) SELECT * FROM unnest(%s::text[], "  # noqa: S608
+                "%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[])",
                 [column.to_pylist() for column in piece.columns],
             )
 

@@ -32,6 +32,7 @@ class Migration(migrations.Migration):
                 ("channel", models.TextField(null=True)),
                 ("amount", models.BigIntegerField()),
                 ("kind", models.TextField()),
+                ("currency", models.TextField(null=True)),
             ],
             options={
                 "indexes": [models.Index(fields=["order_id"], name="warehouse_order")],
