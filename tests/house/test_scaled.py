@@ -63,10 +63,11 @@ class Process(Server):
 def launched(tmp_path: Path, database: str) -> Iterator[Callable[..., list[Process]]]:
     made: list[Process] = []
 
-    def launch(*commands: str) -> list[Process]:
+    def launch(*commands: str, **environment: str) -> list[Process]:
         new = [Process(tmp_path / f"{command}{len(made) + n}", database, command) for n, command in enumerate(commands)]
         made.extend(new)
         for one in new:
+            one.environment |= environment
             one.home.mkdir()
             one.launch()
         return new

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from django.db import connection
 from regulars.eventlog import dispatch
 from regulars.eventlog.queries import after
 from regulars.kernel import clock
-from regulars.warehouse import engine, feed, queries, refresh
+from regulars.kernel.errors import Conflict
+from regulars.warehouse import agreement, engine, feed, queries, refresh
 from regulars.warehouse.lake import changes, files, replica, upkeep
 from regulars.warehouse.models import Change, OrderEntry
 
@@ -111,12 +113,30 @@ def told() -> dict[str, Any]:
     return found | {name: ask() for name, ask in asks.items()}
 
 
+def in_order() -> None:
+    """Runs are few, and of each run one file holds a record's rows."""
+    several = False
+    for kind in ("events", "lines"):
+        runs: dict[str, list[tuple[int, int]]] = {}
+        for name in replica.names(kind):
+            source = f"read_parquet({files.listed([name])})"
+            (low, high) = engine.read(f"SELECT min(record_id), max(record_id) FROM {source}")[0]
+            runs.setdefault(files.run(name), []).extend([(low, high)] if low is not None else [])
+        assert len(runs) <= 16
+        several = several or any(len(ranges) > 1 for ranges in runs.values())
+        for ranges in runs.values():
+            assert all(before[1] < after[0] for before, after in pairwise(sorted(ranges)))
+    assert several
+
+
 @pytest.mark.spark
 def test_a_lake_tells_what_the_file_tells_on_duckdb_and_on_spark(
     home: Path, db: None, settings: Any, spark_connect: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_year(1)
     monkeypatch.setattr(upkeep, "FOLLOWED", 10)
+    monkeypatch.setattr(upkeep, "TOGETHER", 3)
+    monkeypatch.setattr(upkeep, "LARGEST", 100)  # runs of several files
     worlds = []
     with clock.frozen(NOW):
         for place, spark in ((None, ""), ("by-duck", ""), ("by-spark", spark_connect)):
@@ -125,14 +145,14 @@ def test_a_lake_tells_what_the_file_tells_on_duckdb_and_on_spark(
             OrderEntry.objects.all().delete()
             while batch := after(engine.meta("position", 0), 150):
                 feed.handle(batch)
-                if place and engine.meta("position") % 2:
+                if place:
                     upkeep.step()
             refresh.full()
             worlds.append(told())
             engine.close()
             if place:  # whoever comes new sees what was seen by who followed all along
                 assert told() == worlds[-1]
-                assert not any(len(replica.names(kind)) > 20 for kind in ("events", "lines"))
+                in_order()
                 engine.close()
     for key, expected in worlds[0].items():
         assert worlds[1][key] == expected, key
@@ -198,6 +218,21 @@ def test_a_feeder_killed_between_its_files_and_their_change_leaves_only_garbage(
         os.utime(files.path(name), (0, 0))
     assert upkeep.sweep() == 2 and not set(left) & set(files.there())
     assert took() == ALL
+
+
+def test_a_folder_that_lacks_the_files_is_refused_and_nothing_is_set_aside(
+    log: Callable[[], list[Any]], warehouse: Path, home: Path
+) -> None:
+    feed.handle(log())
+    engine.close()
+    warehouse.rename(home / "unmounted")
+    with pytest.raises(Conflict) as refused:
+        agreement.ensure()
+    assert refused.value.code == "lake_lacks_files"
+    (home / "unmounted").rename(warehouse)
+    agreement.ensure()
+    assert took() == ALL
+    assert list(home.glob("*.aside")) == []
 
 
 @pytest.mark.django_db(transaction=True)

@@ -16,6 +16,7 @@ def command() -> None:
 
     from regulars.cli.serve import served
     from regulars.processes import roles, scaled
+    from regulars.warehouse import lake
     from regulars.wiring import control
 
     scaled.check("worker")
@@ -23,7 +24,7 @@ def command() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     with control.owning():
-        control.bring_up_to_date(owner=False)  # the warehouse is all workers'
+        control.bring_up_to_date(owner=lake.used())  # without a lake somebody else may have the warehouse
         with control.listening(served()):
             click.echo("Regulars: working")
             roles.work(stopping)

@@ -22,7 +22,7 @@ from regulars.demo.world import World
 from regulars.eventlog import queries as log
 from regulars.eventlog.services import NewEvent, append
 from regulars.kernel import clock
-from regulars.warehouse import engine, feed
+from regulars.warehouse import engine, feed, lake
 
 Report = Callable[[str, int], None]
 """Told what is being loaded ("customers", "events") and how many are in."""
@@ -35,7 +35,8 @@ def load(world: World, *, by: Actor, feeding: bool = True, report: Report | None
     """Bring the world in; how many of its events are new.
 
     `feeding`: nobody else feeds the warehouse meanwhile, so that rows may go there directly. Otherwise, and where the
-    log numbers events later (PostgreSQL) or holds part of them already, the warehouse is left to its feed.
+    log numbers events later (PostgreSQL), holds part of them already or workers elsewhere feed too (a lake), the
+    warehouse is left to its feed.
     """
     tell = report or (lambda what, many: None)
     for store in chain.STORES:
@@ -49,7 +50,7 @@ def load(world: World, *, by: Actor, feeding: bool = True, report: Report | None
         added = sum(append(_for_log(events, records)))
         new, read = new + added, read + events.num_rows
         whole = added == events.num_rows and log.last_position() == before + added
-        if feeding and whole and engine.meta("position", 0) == before:
+        if feeding and whole and not lake.used() and engine.meta("position", 0) == before:
             feed.bulk(**for_warehouse(events, lines, records, before), position=before + added)
         tell("events", read)
     if feeding:

@@ -14,7 +14,8 @@ from regulars.eventlog import queries as log
 from regulars.kernel import ids
 from regulars.kernel.errors import Conflict, no_room
 from regulars.kernel.languages import Text
-from regulars.warehouse import engine
+from regulars.warehouse import engine, lake
+from regulars.warehouse.lake import files, replica
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +33,9 @@ def ensure() -> None:
     An older or missing one catches up; one that is ahead of the log or damaged is set aside and built anew. Raises
     Conflict where the log doesn't have everything that would take, and Unavailable when the disk is full.
     """
+    if lake.used():
+        _over_lake()
+        return
     file = engine.path()
     first, last = log.first_position(), log.last_position()
     whole = first <= 1
@@ -65,6 +69,33 @@ def ensure() -> None:
             source.rename(aside.with_name(f"{aside.name}{end}"))
     _log.warning("The warehouse %s %s. It is kept as %s and built anew from the log.", file, why.en, aside.name)
     dispatch.put_back(SUBSCRIBER, 0)
+
+
+def _over_lake() -> None:
+    """As `ensure`. Log and names of files are in one database and can't part; but the folder may be another one, not
+    mounted here, or restored without them. Nothing is set aside then: it belongs to other processes too.
+    """
+    try:
+        position = engine.meta("position", 0)
+        named = {name for kind in (*replica.BASES, *replica.STATE) for name in replica.names(kind)}
+        missing = sorted(named - set(files.there()))
+    except duckdb.Error as error:
+        if full := no_room(error):
+            raise full from None
+        missing = [str(error).partition("\n")[0]]
+    if missing:
+        raise Conflict(
+            "lake_lacks_files",
+            Text(
+                "The folder {folder} (REGULARS_LAKE) lacks what the database names: {what}. Is it mounted here, and "
+                "the same for all processes? Otherwise restore it from the backup of the same time (docs/scaling.md).",
+                "目录 {folder}（REGULARS_LAKE）缺少数据库所记录的文件：{what}。请确认该目录已在本机挂载，且所有进程使用"
+                "同一目录；否则请从同一时间的备份恢复（见 docs/scaling.md）。",
+            ).filled(folder=lake.folder(), what=missing[0] + (" …" if len(missing) > 1 else "")),
+        )
+    dispatch.put_back(SUBSCRIBER, position)
+    if not position and log.first_position() > 1:
+        _log.error("The log begins at event %s: what happened before isn't in the figures.", log.first_position())
 
 
 def _parted(file: Path, why: Text) -> Conflict:

@@ -24,7 +24,7 @@ from regulars.warehouse.lake import changes, files, replica
 from regulars.warehouse.queries import answers
 from regulars.warehouse.queries.snapshot import LARGE
 
-FEW = 200
+FEW = 1_000
 """Records whose numbers are named to the reader of files."""
 OVERLAID = 200_000
 """When more customers were judged since the last full refresh, another one keeps small what all processes hold."""

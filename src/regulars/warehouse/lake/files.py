@@ -27,10 +27,15 @@ def path(name: str) -> Path:
     return lake.folder() / name
 
 
-def new(kind: str, ending: str = ".parquet") -> str:
-    """A name that nobody has; its folder exists afterwards."""
+def new(kind: str, ending: str = ".parquet", *, of: str = "") -> str:
+    """A name that nobody has, of the run `of` or of one of its own; its folder exists afterwards."""
     path(kind).mkdir(parents=True, exist_ok=True)
-    return f"{kind}/{uuid.uuid4().hex}{ending}"
+    return f"{kind}/{of}{'.' * bool(of)}{uuid.uuid4().hex}{ending}"
+
+
+def run(name: str) -> str:
+    """Files of one run lie side by side in the order of records: one record's rows are in one of them."""
+    return name.partition("/")[2].partition(".")[0]
 
 
 def listed(names: Iterable[str]) -> str:
@@ -48,9 +53,9 @@ def write(kind: str, rows: pa.Table) -> dict[str, int]:
     return {name: rows.num_rows}
 
 
-def copy(pen: duckdb.DuckDBPyConnection, kind: str, sql: str) -> dict[str, int]:
-    """The rows of a question as a new file, likewise."""
-    name = new(kind)
+def copy(pen: duckdb.DuckDBPyConnection, kind: str, sql: str, *, of: str = "") -> dict[str, int]:
+    """The rows of a question as a new file, likewise; of the run `of` (see `run`)."""
+    name = new(kind, of=of)
     where = str(path(name)).replace("'", "''")
     counted = pen.execute(f"COPY ({sql}) TO '{where}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {GROUP})")
     found = counted.fetchone()

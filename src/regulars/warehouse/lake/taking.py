@@ -124,7 +124,7 @@ def told_anew(change: Callable[[duckdb.DuckDBPyConnection], None]) -> int | None
                 source = f"read_parquet({files.listed([name])})"
                 pen.execute(f"INSERT INTO {kind} BY NAME FROM {source}")
                 change(pen)
-                made[kind] |= files.copy(pen, kind, f"FROM {kind} ORDER BY record_id, position")
+                made[kind] |= files.copy(pen, kind, f"FROM {kind} ORDER BY record_id, position", of=files.run(name))
             finally:
                 pen.close()
             dropped.append(name)

@@ -5,14 +5,19 @@ Files are written anew outside the turn and exchanged in it, if they still count
 
 import math
 import time
+import uuid
 from collections.abc import Mapping
+from itertools import pairwise
+
+import duckdb
 
 from regulars.warehouse.lake import changes, files, replica
 
 TOGETHER = 8
-"""So many files of one size become one of the next: each row is written anew log₈ of the number of files times."""
+"""So many runs of one size become one of the next: each row is written anew log₈ of the history's size times, and one
+customer's rows lie in as many places as there are runs, however long the history."""
 LARGEST = 4_000_000
-"""Files of more rows stay as they are."""
+"""Rows in a file; a longer run is several files, each with a range of records, so that erasing writes little anew."""
 FOLLOWED = 200
 """After so many changes one is written that says everything."""
 SWEEP_SECONDS = 600.0
@@ -63,6 +68,7 @@ def emptied() -> bool:
                     FROM read_parquet({files.listed([name])}) f
                     LEFT JOIN gone e ON f.record_id = e.record_id AND f.position < e.until
                     ORDER BY f.record_id, f.position""",  # noqa: S608
+                of=files.run(name),
             )  # fmt: skip
     finally:
         pen.close()
@@ -72,30 +78,53 @@ def emptied() -> bool:
     return True
 
 
-def _mergeable(names: Mapping[str, int]) -> list[str]:
-    """Files of one size, smallest first, if there are enough of them."""
-    sizes: dict[int, list[str]] = {}
+def _mergeable(names: Mapping[str, int]) -> dict[str, int]:
+    """The files, with their rows, of the smallest runs of one size that are enough of them."""
+    runs: dict[str, dict[str, int]] = {}
     for name, rows in names.items():
-        if rows < LARGEST:
-            sizes.setdefault(int(math.log(max(rows, 1) / 1000 + 1, TOGETHER)), []).append(name)
-    return next((found for _, found in sorted(sizes.items()) if len(found) >= TOGETHER), [])
+        runs.setdefault(files.run(name), {})[name] = rows
+    sizes: dict[int, list[dict[str, int]]] = {}
+    for run in runs.values():
+        sizes.setdefault(int(math.log(max(sum(run.values()), 1) / 1000 + 1, TOGETHER)), []).append(run)
+    found = next((found for _, found in sorted(sizes.items()) if len(found) >= TOGETHER), [])
+    return {name: rows for run in found for name, rows in run.items()}
 
 
 def compact(kind: str) -> bool:
-    """Make one file of several, in the order of records."""
+    """Make one run of several, in the order of records."""
     names = _mergeable(replica.names(kind))
     if not names:
         return False
     pen = replica.cursor()
     try:
-        source = f"read_parquet({files.listed(names)}, union_by_name = true)"
-        made = files.copy(pen, kind, f"FROM {source} ORDER BY record_id, position{', line' * (kind == 'lines')}")
+        source = f"FROM read_parquet({files.listed(names)}, union_by_name = true)"
+        ordered = f"ORDER BY record_id, position{', line' * (kind == 'lines')}"
+        pieces, of, made = math.ceil(sum(names.values()) / LARGEST), uuid.uuid4().hex, dict[str, int]()
+        for where in _ranges(pen, source, pieces):
+            written = files.copy(pen, kind, f"{source} {where} {ordered}", of=of)
+            made |= {name: rows for name, rows in written.items() if rows}
     finally:
         pen.close()
     with changes.writing():
         if set(names) <= set(replica.names(kind)):
             changes.add(add={kind: made}, drop=names)
     return True
+
+
+def _ranges(pen: duckdb.DuckDBPyConnection, source: str, pieces: int) -> list[str]:
+    """Conditions that cut rows into so many ranges of records of about one size, and those of nobody."""
+    if pieces == 1:
+        return [""]
+    shares = [place / pieces for place in range(1, pieces)]
+    cuts = pen.execute(f"SELECT approx_quantile(record_id, {shares}) {source}").fetchall()[0][0]
+    bounds = sorted(set(cuts or []))
+    if not bounds:
+        return [""]
+    between = [f"record_id > {low} AND record_id <= {high}" for low, high in pairwise(bounds)]
+    return [
+        f"WHERE {where}"
+        for where in (f"record_id <= {bounds[0]}", *between, f"record_id > {bounds[-1]}", "record_id IS NULL")
+    ]
 
 
 def settle() -> bool:
