@@ -1,9 +1,10 @@
-"""Takes a picture of every page: both languages, light and dark, desktop and phone, for each role's pages.
+"""Takes a picture of every page: for the admin in both languages, light and dark, desktop and phone; for the other
+roles what each of them reaches, once.
 
-    make screenshots                                   all of them into screenshots/
+    make screenshots                        all of them into screenshots/VARIANT and screenshots/VARIANT-ROLE
     python -m tools.screenshots --only customers --variant en-light-desktop --base http://127.0.0.1:8000
 
-Without --base it serves a small demo world of its own. A page that answers with an error, asks for something outside
+Without --base it serves a small demo world of its own; a server at --base has to show a demo too, for its staff. A page that answers with an error, asks for something outside
 or writes an error into the browser's log is a fault, told at the end with exit code 1. It never follows a link that
 changes something: pages are those of the navigation and what they link to with GET, one of each kind.
 """
@@ -20,7 +21,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tools.chromium import executable
 
@@ -34,6 +35,10 @@ ARGUMENTS = [
 ]
 SIZES = {"desktop": (1360, 850), "phone": (390, 844)}
 VARIANTS = [f"{language}-{theme}-{size}" for language in ("zh", "en") for theme in ("light", "dark") for size in SIZES]
+ROLES = {"manager": "zh-light-desktop", "marketer": "en-light-desktop", "agent": "zh-light-phone",
+         "store": "en-light-phone", "analyst": "en-dark-desktop"}  # fmt: skip
+"""What the other roles are pictured in. Their names in a demo are theirs at example.com."""
+PATIENCE = 90_000  # milliseconds for a page: machines are busy
 NEVER = re.compile(r"/(logout|static|api|v1)\b|\.csv|download|export")
 
 
@@ -47,7 +52,7 @@ def login(page: Page, base: str, email: str, password: str) -> None:
     page.goto(f"{base}/login")
     page.fill("input[name=email]", email)
     page.fill("input[name=password]", password)
-    page.press("input[name=password]", "Enter")
+    page.click("main .btn-primary")
     page.wait_for_url(lambda url: "/login" not in url)
 
 
@@ -92,70 +97,91 @@ def served() -> tuple[subprocess.Popen[bytes], str]:
     raise SystemExit("the server didn't answer")
 
 
+def pictures(
+    browser: Browser, base: str, variant: str, *, email: str, password: str, folder: Path, only: str,
+    found: dict[str, str] | None = None,
+) -> tuple[dict[str, str], list[str]]:  # fmt: skip
+    """Pictures of the pages `found`, or of those that are found, with what is wrong with them."""
+    faults: list[str] = []
+    language, theme, size = variant.split("-")
+    width, height = SIZES[size]
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        locale="zh-CN" if language == "zh" else "en-GB",
+        reduced_motion="reduce",
+    )
+    context.set_default_timeout(PATIENCE)
+    context.add_cookies(
+        [
+            {"name": "regulars_theme", "value": theme, "url": base},
+            {"name": "regulars_language", "value": "zh-hans" if language == "zh" else "en", "url": base},
+        ]
+    )
+    page = context.new_page()
+
+    def note(what: object) -> None:
+        faults.append(f"{folder.name} {page.url.removeprefix(base)}: {what}")
+
+    page.on("console", lambda message: note(message.text) if message.type == "error" else None)
+    page.on("pageerror", note)
+    page.on(
+        "request",
+        lambda asked: None if asked.url.startswith((base, "data:", "blob:")) else note(f"asked for {asked.url}"),
+    )
+    login(page, base, email, password)
+    found = found or pages(page, base)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, path in sorted(found.items()):
+        if only not in name:
+            continue
+        answer = page.goto(base + path, wait_until="load")  # live events never fall silent
+        if answer is None or answer.status >= 400:
+            note(answer and answer.status)
+        page.evaluate("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1"):
+            note("wider than the window")
+        page.screenshot(path=folder / f"{name.strip('/').replace('/', '_') or 'overview'}.png", full_page=True)
+    context.close()
+    return found, faults
+
+
 def main() -> int:
-    asked = argparse.ArgumentParser(description=__doc__)
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--base")
-    asked.add_argument("--only", default="")
-    asked.add_argument("--variant", action="append")
+    asked.add_argument("--only", default="", help="pages whose address has this in it")
+    asked.add_argument("--variant", action="append", choices=VARIANTS, help="these alone, and no other role")
     asked.add_argument("--email", default="demo@example.com")
     asked.add_argument("--password", default="demo-regulars")
-    asked.add_argument("--to", default="screenshots")
+    asked.add_argument("--to", default="screenshots", type=Path)
     given = asked.parse_args()
-    server, base = (None, given.base) if given.base else served()
+    server, base = (None, given.base.rstrip("/")) if given.base else served()
     faults: list[str] = []
+    taken = 0
     try:
         with sync_playwright() as play:
             browser = play.chromium.launch(executable_path=executable(), args=ARGUMENTS)
             found: dict[str, str] = {}
             for variant in given.variant or VARIANTS:
-                language, theme, size = variant.split("-")
-                context = browser.new_context(
-                    viewport=dict(zip(("width", "height"), SIZES[size], strict=True)),  # type: ignore[arg-type]
-                    locale="zh-CN" if language == "zh" else "en-GB",
-                    reduced_motion="reduce",
-                )
-                context.add_cookies(
-                    [
-                        {"name": "regulars_theme", "value": theme, "url": base},
-                        {"name": "regulars_language", "value": "zh-hans" if language == "zh" else "en", "url": base},
-                    ]
-                )
-                page = context.new_page()
-                page.on(
-                    "console",
-                    lambda m, v=variant, page=page: (
-                        faults.append(f"{v} {page.url}: {m.text}") if m.type == "error" else None
-                    ),
-                )
-                page.on("pageerror", lambda e, v=variant, page=page: faults.append(f"{v} {page.url}: {e}"))
-                page.on(
-                    "request",
-                    lambda r, v=variant: (
-                        None if r.url.startswith((base, "data:", "blob:")) else faults.append(f"{v}: asked for {r.url}")
-                    ),
-                )
-                login(page, base, given.email, given.password)
-                found = found or pages(page, base)
-                folder = Path(given.to) / variant
-                folder.mkdir(parents=True, exist_ok=True)
-                for name, path in sorted(found.items()):
-                    if given.only and given.only not in name:
-                        continue
-                    answer = page.goto(base + path, wait_until="networkidle")
-                    if answer is None or answer.status >= 400:
-                        faults.append(f"{variant} {path}: {answer and answer.status}")
-                    if page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1"):
-                        faults.append(f"{variant} {path}: wider than the window")
-                    page.screenshot(
-                        path=folder / f"{name.strip('/').replace('/', '_') or 'overview'}.png", full_page=True
-                    )
-                context.close()
+                found, wrong = pictures(
+                    browser, base, variant, email=given.email, password=given.password,
+                    folder=given.to / variant, only=given.only, found=found,
+                )  # fmt: skip
+                faults += wrong
+                taken += sum(given.only in name for name in found)
+            for role, variant in () if given.variant else ROLES.items():
+                reached, wrong = pictures(
+                    browser, base, variant, email=f"{role}@example.com", password=given.password,
+                    folder=given.to / f"{variant}-{role}", only=given.only,
+                )  # fmt: skip
+                faults += wrong
+                taken += sum(given.only in name for name in reached)
             browser.close()
     finally:
         if server:
             server.send_signal(signal.SIGTERM)
             server.wait(20)
-    print("\n".join([*dict.fromkeys(faults), f"{len(found)} pages, {len(faults)} faults"]))
+    faults = list(dict.fromkeys(faults))
+    print("\n".join([*faults, f"{taken} pictures, {len(faults)} faults"]))
     return 1 if faults else 0
 
 

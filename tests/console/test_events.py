@@ -11,6 +11,7 @@ from django.test import Client
 from regulars.catalog import Fault
 from regulars.eventlog import queries
 from regulars.eventlog.quarantine import BadEvent, put
+from regulars.jobs import presence
 from regulars.kernel import clock
 from regulars.kernel.languages import Text
 from regulars.warehouse import engine
@@ -88,6 +89,21 @@ def test_the_catalogue_and_the_subscribers_are_shown(admin: Client) -> None:
     assert admin.get("/events/subscribers").status_code == 200
 
 
+def test_work_in_the_background_is_told_in_the_language_in_use(admin: Client) -> None:
+    loop = presence.LoopView("dispatch warehouse", 3, "OSError: no room", clock.now())
+    presence.report(host="till", folder="/srv", name="worker", loops=[loop])
+    told = {code: told_in(admin, code) for code in ("en", "zh-hans")}
+    assert "Handing events to the warehouse</th>" in told["en"] and "Worker · till" in told["en"]
+    assert "Work in the background keeps failing: Handing events to the warehouse." in told["en"]
+    assert "向分析库分发事件</th>" in told["zh-hans"] and "后台进程 · till" in told["zh-hans"]
+    assert "dispatch warehouse" not in told["en"] + told["zh-hans"]
+
+
+def told_in(admin: Client, language: str) -> str:
+    admin.cookies["regulars_language"] = language
+    return admin.get("/events/subscribers").content.decode()
+
+
 def test_an_analyst_watches_but_repairs_nothing(admin: Client, people: dict[str, Any]) -> None:
     id = aside(properties={"total": "x"})
     admin.force_login(people["analyst"])
@@ -107,9 +123,9 @@ def test_those_who_may_repair_are_told_on_every_page_what_keeps_failing(
     loops.start([loops.Loop("full refresh", step)])
     try:
         wait_for(lambda: loops.states()[0].failures >= loops.OFTEN)
-        for language, said in (("en", "keeps failing: full refresh."), ("zh", "后台任务持续失败：full refresh。")):
+        for language, said in (("en", "keeps failing: Full refresh."), ("zh", "后台任务持续失败：全量刷新。")):
             assert said in as_role("manager", language).get("/customers").content.decode()
-        assert "full refresh" not in as_role("agent").get("/customers").content.decode()
+        assert "Full refresh" not in as_role("agent").get("/customers").content.decode()
     finally:
         loops.stop()
         loops.start([])  # forgets how that one fared

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from regulars.console import background
 from regulars.eventlog import wake
+from regulars.eventlog.wake import Bell
 from regulars.jobs import presence, worker
 from regulars.wiring import loops, schedules
 from regulars.wiring.loops import Loop
@@ -93,6 +95,13 @@ def test_every_loop_and_schedule_has_a_name_of_its_own() -> None:
     assert len(names) == len(set(names))
     assert {f"dispatch {one.name}" for one in SUBSCRIBERS} <= set(names)
     assert {f"schedule {one.name}" for one in schedules.SCHEDULES} <= set(names)
+
+
+def test_every_loop_and_subscriber_is_called_something_in_both_languages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("regulars.warehouse.lake.used", lambda: True)
+    names = {loop.name for loop in [*loops.of_intake(Bell()), *loops.of_work()]} | {"signs of life"}
+    assert set(background.WORK) == names
+    assert set(background.SUBSCRIBERS) == {one.name for one in SUBSCRIBERS}
 
 
 def test_a_process_with_a_name_tells_others_how_its_loops_fare_until_it_stops(

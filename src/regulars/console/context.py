@@ -7,7 +7,7 @@ from django.utils.functional import SimpleLazyObject
 
 from regulars.accounts.actors import Actor
 from regulars.accounts.capabilities import ROLES
-from regulars.console import formatting, navigation, toasts
+from regulars.console import background, formatting, navigation, toasts
 from regulars.kernel import languages
 from regulars.wiring import loops
 
@@ -26,7 +26,11 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             lambda: navigation.shown_to(actor, match.view_name if match else "") if actor else []
         ),
         "role": ROLES.get(actor.role) if actor else None,
-        "failing": SimpleLazyObject(lambda: loops.failing() if actor and actor.may("quarantine.repair") else []),
+        "failing": SimpleLazyObject(
+            lambda: (
+                [background.work(name) for name in loops.failing()] if actor and actor.may("quarantine.repair") else []
+            )
+        ),
         "toasts": SimpleLazyObject(lambda: toasts.pending(request)),
         "may": {name.replace(".", "_"): True for name in actor.capabilities} if actor else {},
     }

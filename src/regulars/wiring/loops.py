@@ -215,9 +215,9 @@ def processes() -> list[ProcessView]:
 
 
 def failing() -> list[str]:
-    """What fails again and again at present, by name: loops of all processes, and subscribers."""
+    """What fails again and again at present, by loops' names: of all processes, and of subscribers that are held up."""
     ill = {loop.name for one in processes() if not one.silent for loop in one.loops if loop.failing}
-    return sorted(ill | set(queries.held()))
+    return sorted(ill | {f"dispatch {name}" for name in queries.held()})
 
 
 def states() -> list[State]:

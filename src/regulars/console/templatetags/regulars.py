@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from regulars import catalog
-from regulars.console import explanations, formatting
+from regulars.console import background, explanations, formatting
 from regulars.console.charts import Chart
 from regulars.kernel.errors import Problem
 from regulars.kernel.languages import Text
@@ -26,6 +26,9 @@ register.filter("percent", formatting.percent)
 register.filter("day", formatting.day)
 register.filter("month", formatting.month)
 register.filter("moment", formatting.moment)
+register.filter("work", background.work)
+register.filter("process", background.process)
+register.filter("subscriber", background.subscriber)
 
 
 @register.filter

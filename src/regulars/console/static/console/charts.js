@@ -37,6 +37,18 @@
   function each(value, act) { return Array.isArray(value) ? value.map(act) : value ? act(value) : value; }
   function escaped(text) { var n = document.createElement("span"); n.textContent = text; return n.innerHTML; }
 
+  // White or black, whichever contrasts more with what the scale shows at a share of 0 to 1: 4.5 to 1 at the least.
+  // Luminance and contrast as WCAG 2.2 defines them; #rrggbb colours stand at equal distances, mixed as echarts does.
+  function readable(scale, share) {
+    var at = Math.max(0, Math.min(share || 0, 1)) * (scale.length - 1), below = Math.min(Math.floor(at), scale.length - 2);
+    var light = [0.2126, 0.7152, 0.0722].reduce(function (sum, weight, i) {
+      var a = parseInt(scale[below].substr(1 + 2 * i, 2), 16), b = parseInt(scale[below + 1].substr(1 + 2 * i, 2), 16);
+      var c = (a + (b - a) * (at - below)) / 255;
+      return sum + weight * (c <= 0.04045 ? c / 12.92 : Math.pow((c + 0.055) / 1.055, 2.4));
+    }, 0);
+    return 1.05 / (light + 0.05) >= (light + 0.05) / 0.05 ? "#fff" : "#000";
+  }
+
   function full(data, low, wide) {
     var option = painted(data.option);
     var exact = writer(data.unit, data.currency, false), short = writer(data.unit, data.currency, true);
@@ -98,16 +110,16 @@
       return s;
     });
     if (matrix) {
-      base.visualMap = { inRange: { color: [colour("heat-0"), colour("heat-1"), colour("heat-2")] } };
+      var scale = [colour("heat-0"), colour("heat-1"), colour("heat-2")];
+      base.visualMap = { inRange: { color: scale } };
       var down = option.yAxis.data, across = option.xAxis.data;
       base.tooltip.formatter = function (p) {
         return escaped(down[p.value[1]]) + " · " + escaped(across[p.value[0]]) + "<br><b>" + escaped(exact(p.value[2])) + "</b>";
       };
-      // writing on a cell follows its darkness
-      var top = option.visualMap.max, turn = parseFloat(colour("heat-turn"));
+      var top = option.visualMap.max;
       option.series[0].data = option.series[0].data.map(function (item) {
         var v = Array.isArray(item) ? item : item.value;
-        var label = { color: v[2] / top > turn ? colour("heat-ink-dark") : colour("heat-ink-light") };
+        var label = { color: readable(scale, v[2] / top) };
         return Array.isArray(item) ? { value: item, label: label } : merged({ label: label }, item);
       });
     }
