@@ -134,6 +134,17 @@ def test_the_audit_trail_pages_by_key_and_narrows(admin: Client, people: dict[st
     assert 'rel="next"' not in second
 
 
+def test_the_audit_trail_leads_only_where_its_reader_may_go(admin: Client, people: dict[str, Any]) -> None:
+    AuditEntry.objects.create(actor="system", action="Staff Added", object_kind="staff", object_id="1")
+    AuditEntry.objects.create(actor="system", action="Job Cancelled", object_kind="job", object_id="7")
+    cell = '<td class="text-nowrap"><a href="{}">'
+    trail = admin.get("/audit").content.decode()
+    assert cell.format("/staff") in trail and cell.format("/jobs/7") in trail
+    admin.force_login(people["manager"])
+    trail = admin.get("/audit").content.decode()
+    assert cell.format("/staff") not in trail and cell.format("/jobs/7") in trail
+
+
 def test_one_sees_ones_own_jobs_and_only_who_may_everybodys(admin: Client, actors: dict[str, Any]) -> None:
     from regulars.jobs.services import start
     from regulars.kernel.languages import Text

@@ -3,6 +3,7 @@
 from django.urls import NoReverseMatch, reverse
 
 from regulars import catalog
+from regulars.accounts.actors import Actor
 from regulars.kernel.languages import Text
 
 ACTIONS: dict[str, Text] = {
@@ -67,10 +68,14 @@ def said(action: str) -> Text:
 
 _PAGES = {"customer": "customers:page", "job": "jobs:page", "import": "imports:page", "webhook": "webhooks:page"}
 _LISTS = {"staff": "staff:list", "write key": "keys:list", "api key": "keys:list", "settings": "settings:page"}
+_FOR = {"staff": "staff.edit", "write key": "keys.edit", "api key": "keys.edit", "settings": "settings.edit",
+        "webhook": "webhooks.edit", "import": "imports.run"}  # fmt: skip
 
 
-def link(kind: str, id: str) -> str:
-    """Where the object is shown, or "" when it has no page."""
+def link(kind: str, id: str, reader: Actor) -> str:
+    """Where the object is shown, or "" when it has no page or none that this reader may see."""
+    if kind in _FOR and not reader.may(_FOR[kind]):
+        return ""
     try:
         if kind in _PAGES and id:
             return reverse(_PAGES[kind], args=[int(id) if id.isdigit() else id])
