@@ -44,9 +44,9 @@ check: setup
 test: setup
 	tools/browser
 	$(BIN)/python tools/translations.py compile
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not alone"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone"
 	$(BIN)/python -m pytest -m alone
-	REGULARS_TEST_POSTGRES=1 $(BIN)/python -m pytest -n $(WORKERS) -m "not alone and not browser" $(ON_POSTGRES)
+	REGULARS_TEST_POSTGRES=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone and not browser" $(ON_POSTGRES)
 
 test-fast: setup
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not alone and not browser and not spark"

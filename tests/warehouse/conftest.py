@@ -11,14 +11,14 @@ import pytest
 from regulars.warehouse import engine, lake
 from regulars.warehouse.models import Change, OrderEntry
 
-KINDS = ["file", "lake"] if os.environ.get("REGULARS_TEST_POSTGRES") else ["file"]
+KINDS = ["lake"] if os.environ.get("REGULARS_TEST_POSTGRES") else ["file"]
 ONE_FILE = pytest.mark.parametrize("warehouse", ["file"], indirect=True)
 
 
 @pytest.fixture(params=KINDS)
 def warehouse(home: Path, db: None, settings: Any, request: pytest.FixtureRequest) -> Iterator[Path]:
-    """An empty warehouse in a data folder of its own, over an empty log; the business is Shanghai's, in CNY. On
-    PostgreSQL as the file of one process, and as a lake."""
+    """An empty warehouse in a data folder of its own, over an empty log; the business is Shanghai's, in CNY. A file,
+    on PostgreSQL a lake."""
     if request.param == "lake":
         settings.LAKE = home / "lake"
     yield engine.path()
