@@ -5,6 +5,7 @@ Each is a function of what is stopped, what to call when it does its work, and o
 """
 
 import contextlib
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 REFUSED = 2
 """The exit code of who has said why it can't start."""
+
+WAITS = 10
+"""How nice (nice(2)) processes are to the one that accepts, when there are more of them than cores."""
 
 Ready = Callable[[], None]
 Commands = Callable[[], "Sequence[Served]"]
@@ -74,7 +78,8 @@ def tracking(stopping: threading.Event, ready: Ready, shared: Shared) -> None:
 
 
 def intake(stopping: threading.Event, ready: Ready, shared: Shared) -> None:
-    """From the inbox into the log."""
+    """From the inbox into the log. What can wait gives way to accepting: the inbox holds a burst."""
+    os.nice(WAITS)
     _django()
     from regulars.eventlog import wake
     from regulars.wiring import loops
@@ -88,6 +93,7 @@ def intake(stopping: threading.Event, ready: Ready, shared: Shared) -> None:
 
 def rest(stopping: threading.Event, ready: Ready, shared: Shared) -> None:
     """Console, JSON API and all loops; owns the warehouse."""
+    os.nice(WAITS)
     _django()
     from regulars.eventlog import wake
     from regulars.warehouse import agreement
