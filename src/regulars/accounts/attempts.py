@@ -32,8 +32,9 @@ def begin(*, email: str, address: str) -> None:
     keys, now = _keys(email, address), clock.now()
     with transaction.atomic():
         rows = LoginCount.objects.filter(key__in=keys)
-        # Later than a window from now: set by a clock that ran ahead.
-        rows.filter(Q(until__lte=now) | Q(until__gt=now + WINDOW)).update(count=0, until=now + WINDOW)
+        # Much later than a window from now: set by a clock that ran ahead. Not `> now + WINDOW`: others at the same time
+        # have set it a moment later than our `now`, and would be forgotten.
+        rows.filter(Q(until__lte=now) | Q(until__gt=now + 2 * WINDOW)).update(count=0, until=now + WINDOW)
         fresh = [LoginCount(key=key, count=0, until=now + WINDOW) for key in keys]
         LoginCount.objects.bulk_create(fresh, ignore_conflicts=True)
         # Always in the same order, so that two of them don't wait for each other on PostgreSQL.
