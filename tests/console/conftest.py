@@ -7,12 +7,25 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from playwright.sync_api import Browser, sync_playwright
 
 from regulars.kernel import clock
+from tools.chromium import executable
 
 DAY = timedelta(days=1)
 ORDERS = {"rain": list(range(3, 123, 10)), "ming": list(range(150, 300, 10)), "eve": [20]}  # days ago
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=executable(),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(autouse=True)

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from regulars.kernel import clock
-from tools.chromium import executable
 
 pytestmark = pytest.mark.browser
 
@@ -20,17 +19,6 @@ SEE = ["/overview", "/customers", "/customers/{rain}", "/customers/{rain}/merge?
        "/jobs", "/me", "/nothing", "/imports", "/imports/mappings", "/events", "/events/quarantine", "/events/catalogue",
        "/events/subscribers", "/events/order-{rain}-3", *(f"/insights/{name}" for name in (
            "sales", "rfm", "lifecycle", "cohorts", "rhythm", "risk?lost=1", "voice"))]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=executable(),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

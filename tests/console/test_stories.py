@@ -14,11 +14,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from regulars.kernel import clock
 from tests.house.conftest import Server, _servers, migrated_home  # noqa: F401  (a fixture)
-from tools.chromium import executable
 
 pytestmark = pytest.mark.browser
 
@@ -92,17 +91,6 @@ class Shop:
 
     def said(self, what: str) -> str:
         return WORDS[self.language][what]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=executable(),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module", params=["zh-hans", "en"])

@@ -32,8 +32,8 @@ def begin(*, email: str, address: str) -> None:
     keys, now = _keys(email, address), clock.now()
     with transaction.atomic():
         rows = LoginCount.objects.filter(key__in=keys)
-        # Much later than a window from now: set by a clock that ran ahead. Not `> now + WINDOW`: others at the same time
-        # have set it a moment later than our `now`, and would be forgotten.
+        # Much later than a window from now: set by a clock that ran ahead. Not `> now + WINDOW`: others at the same
+        # time have set it a moment later than our `now`, and would be forgotten.
         rows.filter(Q(until__lte=now) | Q(until__gt=now + 2 * WINDOW)).update(count=0, until=now + WINDOW)
         fresh = [LoginCount(key=key, count=0, until=now + WINDOW) for key in keys]
         LoginCount.objects.bulk_create(fresh, ignore_conflicts=True)

@@ -77,12 +77,6 @@ def _trusted() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
-@cache
-def _tls() -> ssl.SSLContext:
-    """Made once: reading the certificates costs more than the request."""
-    return httpx.create_ssl_context(trust_env=False)
-
-
 def _send(delivery: Delivery) -> _Outcome:
     """Make the request. Touches no database: it runs in threads."""
     began = time.perf_counter()

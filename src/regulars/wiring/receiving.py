@@ -34,7 +34,7 @@ from regulars.kernel import clock
 from regulars.kernel.errors import Problem
 from regulars.kernel.languages import Text
 
-# Some thousand events: enough to make a transaction cheap, too little to hold others up for more than a moment.
+# Ten thousand events or so, to make a transaction cheap. In a backlog others wait so long to write on SQLite.
 BYTES_AT_ONCE = 8 * 2**20
 IDLE_SECONDS = 0.5
 COLLECT_SECONDS = 0.02  # after the first request arrives, so that those behind it come along
