@@ -136,6 +136,10 @@ MIDDLEWARE = [
     "regulars.console.middleware.faults",
 ]
 
+# What the doors keep of people, for wiring, which lies below them: by name, as the middleware above is.
+ERASED_IN_DOORS = ["regulars.api.kept.erase", "regulars.console.erasing.erase"]  # (Person) → rows that went
+TIDIED_IN_DOORS = ["regulars.api.kept.forget"]
+
 ROOT_URLCONF = "regulars.urls"
 SILENCED_SYSTEM_CHECKS = ["urls.W002"]  # addresses have no slash at their end, so those below an area begin with one
 TEMPLATES = [

@@ -3,9 +3,11 @@
 What can't be cut is told on the receipt, with the day by which it goes.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils.module_loading import import_string
 
 from regulars.accounts.actors import Actor
 from regulars.accounts.services import audit
@@ -45,17 +47,6 @@ class Receipt:
     remains: list[Remains] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Doors:
-    """What the layers above keep of people: they say how it goes (AppConfig.ready)."""
-
-    erase: list[Callable[[customers.Person], int]] = field(default_factory=list)
-    tidy: list[Callable[[], int]] = field(default_factory=list)
-
-
-DOORS = _Doors()
-
-
 def erase(*, customer_id: int, by: Actor) -> Receipt:
     """Raises Forbidden, NotFound, and Conflict when the person is erased already.
 
@@ -63,8 +54,8 @@ def erase(*, customer_id: int, by: Actor) -> Receipt:
     """
     person = customers.person(customer_id=customer_id, by=by)
     rows, waiting = imports.forget_person(person.named_in)
-    for forget in DOORS.erase:
-        rows += forget(person)
+    for door in settings.ERASED_IN_DOORS:
+        rows += import_string(door)(person)
     records = customers.erase(customer_id=customer_id, by=by)
     rows += exports.forget_people(person.records)
     now = clock.now()

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.conf import settings
+from django.utils.module_loading import import_string
+
 from regulars.accounts import attempts
 from regulars.accounts.queries import business
 from regulars.eventlog import quarantine
@@ -14,7 +17,7 @@ from regulars.eventlog import services as eventlog
 from regulars.imports import services as imports
 from regulars.jobs import worker
 from regulars.webhooks import sending as webhooks
-from regulars.wiring import erasures, exports
+from regulars.wiring import exports
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +52,8 @@ def tidy() -> bool:
     exports.forget_files()
     quarantine.forget(keep=SETTLED)
     attempts.forget()
-    for forget in erasures.DOORS.tidy:
-        forget()
+    for door in settings.TIDIED_IN_DOORS:
+        import_string(door)()
     return webhooks.forget() > 0
 
 
