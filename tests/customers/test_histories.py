@@ -1,5 +1,6 @@
 """Random histories: a batch counts like its claims one by one; whatever was merged comes apart again as it was."""
 
+import os
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -13,10 +14,11 @@ from hypothesis import strategies as st
 from regulars.accounts.actors import SYSTEM
 from regulars.accounts.services import change_settings
 from regulars.customers import memory, profiles, queries
-from regulars.customers.models import Customer, Identity, Merge
+from regulars.customers.models import Customer, Identity, Merge, Note, ProfileChange, Tagging
 from regulars.customers.services import (
     Claim,
     add_note,
+    erase,
     give_consent,
     merge,
     resolve,
@@ -27,6 +29,8 @@ from regulars.customers.services import (
 )
 from regulars.eventlog.queries import recent, timeline
 from regulars.eventlog.services import NewEvent, append
+from regulars.kernel import clock
+from regulars.kernel.errors import Conflict
 from tests.customers.conftest import MONDAY
 
 _KEYS = [
@@ -43,7 +47,9 @@ _CLAIMS = st.builds(
     st.one_of(st.just({}), st.just({}), _TRAITS),
     st.integers(0, 300),
 )
-_QUIET = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+_QUIET = settings(
+    max_examples=int(os.environ.get("REGULARS_EXAMPLES", 25)), deadline=None, suppress_health_check=list(HealthCheck)
+)
 
 
 class _Undone(Exception):
@@ -171,6 +177,9 @@ _STEPS = st.one_of(
     st.tuples(st.just("consent"), st.tuples(st.integers(0, 9), st.booleans())),
     st.tuples(st.just("name"), st.tuples(st.integers(0, 9), st.sampled_from(["Wang", "Li"]))),
 )
+_WITH_ERASURES = st.one_of(
+    _STEPS, _STEPS, st.tuples(st.just("erase"), st.tuples(st.integers(0, 9), st.integers(0, 300)))
+)
 
 
 def _pick(place: int) -> int | None:
@@ -239,6 +248,62 @@ def test_whatever_was_merged_comes_apart_as_it_was(steps: list[tuple[str, Any]],
                 seen = timeline([row.pk], names=["Seen"], limit=1000)
                 assert {event.message_id for event in seen} == {f"m{n}" for n, r in origin.items() if r == row.pk}
                 assert {identity.record for identity in queries.identities(row.pk)} <= {row.pk}
+            raise _Undone
+    except _Undone:
+        pass
+
+
+def _nameless(records: set[int]) -> None:
+    """Nothing is left that names an erased person, whatever came after."""
+    rows = list(Customer.objects.filter(id__in=records))
+    assert all(not (row.facts or row.name or row.city or row.custom or row.known or row.identified_at) for row in rows)
+    assert all(row.erased_at for row in rows)
+    assert not Identity.objects.filter(customer__in=records).exists()
+    assert not Tagging.objects.filter(customer__in=records).exists()
+    assert not ProfileChange.objects.filter(customer__in=records).exists()
+    assert not Note.objects.filter(customer__in=records).exclude(text="").exists()
+    assert not Merge.objects.filter(source__in=records).exclude(fields={}, grounds={}).exists()
+
+
+def _erase(what: tuple[int, int], erased: set[int]) -> None:
+    """Erase somebody; everybody else is who they were."""
+    chosen = _pick(what[0])
+    if chosen is None or chosen in erased:
+        return
+    before, records = _snapshot(), set(queries.members(chosen))
+    with clock.frozen(MONDAY + timedelta(minutes=what[1])):
+        assert erase(customer_id=chosen, by=SYSTEM) == len(records)
+    after = _snapshot()
+    assert {id: shown for id, shown in after.items() if id not in records} == {
+        id: shown for id, shown in before.items() if id not in records
+    }
+    assert {id: len(shown[-1]) for id, shown in after.items()} == {id: len(shown[-1]) for id, shown in before.items()}
+    erased |= records
+
+
+@pytest.mark.django_db
+@given(steps=st.lists(_WITH_ERASURES, min_size=2, max_size=20))
+@_QUIET
+def test_who_was_erased_stays_nameless_and_no_event_is_lost(steps: list[tuple[str, Any]]) -> None:
+    memory.forget()
+    try:
+        with transaction.atomic():
+            origin: dict[int, int] = {}
+            erased: set[int] = set()
+            for count, (kind, what) in enumerate(steps):
+                if kind == "erase":
+                    _erase(what, erased)
+                else:
+                    try:
+                        with transaction.atomic():
+                            _step(kind, what, origin, count)
+                    except Conflict as refused:
+                        assert refused.code == "erased"
+                _nameless(erased)
+                _holds()
+            for id in Customer.objects.values_list("id", flat=True):
+                seen = timeline([id], names=["Seen"], limit=1000)
+                assert {event.message_id for event in seen} == {f"m{n}" for n, record in origin.items() if record == id}
             raise _Undone
     except _Undone:
         pass
