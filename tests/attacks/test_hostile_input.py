@@ -20,7 +20,7 @@ from regulars.customers.services import Claim
 from regulars.eventlog import quarantine
 from regulars.eventlog.rows import NewEvent
 from regulars.eventlog.services import append
-from regulars.jobs.services import Progress
+from regulars.jobs.progress import Progress
 from regulars.kernel import clock
 from regulars.kernel.languages import Text
 from regulars.warehouse import feed, refresh

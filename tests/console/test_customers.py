@@ -87,14 +87,14 @@ def test_a_view_is_saved_under_a_name_and_removed_with_undo(shop: dict[str, int]
 def test_an_export_holds_the_list_with_identities_and_no_formulas(
     judged: dict[str, int], as_role: Any, actors: dict[str, Any]
 ) -> None:
-    from regulars.jobs import worker
+    from regulars.jobs import running
     from regulars.jobs.models import Job
     from regulars.wiring.jobs import KINDS
 
     client = as_role("marketer")
     job = client.post("/customers/export", {"query": "stage=active&stage=new"})["Location"].rpartition("/")[2]
-    worker.kinds(KINDS)
-    worker.run(job)
+    running.kinds(KINDS)
+    running.run(job)
     assert Job.objects.get(id=job).state == "done", Job.objects.get(id=job).error
     body = b"".join(client.get(f"/customers/exports/{job}").streaming_content)
     rows = list(csv.reader(io.StringIO(body.decode("utf-8-sig"))))

@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from regulars.imports import queries
-from regulars.jobs import worker
+from regulars.jobs import running
 from regulars.jobs.models import Job
 from regulars.wiring.jobs import KINDS
 from tests.imports.worlds import log
@@ -32,9 +32,9 @@ def client(people: dict[str, Any]) -> Client:
 
 def work() -> None:
     """Run what waits, as the server's loop does (but in the transaction of the test)."""
-    worker.kinds(KINDS)
+    running.kinds(KINDS)
     for job in Job.objects.filter(state="waiting").order_by("id"):
-        worker.run(job.pk)
+        running.run(job.pk)
 
 
 def sent(client: Client, text: str = FILE, kind: str = "orders") -> str:

@@ -10,9 +10,9 @@ from django_tasks.base import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
 from regulars.accounts.actors import SYSTEM, Actor
-from regulars.jobs import queries, services, worker
+from regulars.jobs import queries, running, services, worker
 from regulars.jobs.models import Job
-from regulars.jobs.services import Progress
+from regulars.jobs.progress import Progress
 from regulars.kernel.errors import Forbidden, Invalid, NotFound
 from regulars.kernel.languages import Text
 
@@ -21,10 +21,10 @@ TITLE = Text("Count to {n}", "数到 {n}").filled(n=3)
 
 @pytest.fixture
 def kinds() -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    worker.begin()
-    yield worker.kinds
-    worker.kinds({})
-    worker.begin()
+    running.begin()
+    yield running.kinds
+    running.kinds({})
+    running.begin()
 
 
 def begin(by: Actor = SYSTEM, **arguments: Any) -> str:
@@ -191,7 +191,7 @@ def test_stopping_the_process_puts_running_work_back_in_line(transactional_db: N
         turns.append(progress.state)
         progress.save_state({"next": 1})
         if len(turns) == 1:
-            worker.stop()
+            running.stop()
         progress.check_cancelled()
 
     kinds({"count": count})
@@ -199,7 +199,7 @@ def test_stopping_the_process_puts_running_work_back_in_line(transactional_db: N
     worker.run_ready()
     assert state(id).state == "waiting"
     assert worker.run_ready() == 0, "a process that stops takes no more"
-    worker.begin()
+    running.begin()
     worker.run_ready()
     assert (state(id).state, turns) == ("done", [{}, {"next": 1}])
 

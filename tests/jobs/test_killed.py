@@ -15,7 +15,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "regulars.settings"
 import django; django.setup()
 from django.core.management import call_command
 from regulars.accounts.actors import SYSTEM
-from regulars.jobs import queries, services, worker
+from regulars.jobs import queries, running, services, worker
 from regulars.kernel.languages import Text
 
 seen = Path(os.environ["REGULARS_HOME"]) / "seen"
@@ -30,7 +30,7 @@ def count(progress, n):
     return {"counted": n}
 
 call_command("migrate", verbosity=0)
-worker.kinds({"count": count})
+running.kinds({"count": count})
 if sys.argv[1] == "first":
     services.start("count", by=SYSTEM, arguments={"n": 6}, title=Text("Count", "数数"))
 worker.revive(alone=True)

@@ -14,8 +14,8 @@ from regulars.accounts.actors import SYSTEM
 from regulars.eventlog import dispatch
 from regulars.eventlog.rows import NewEvent
 from regulars.eventlog.services import append
-from regulars.jobs import queries, services, worker
-from regulars.jobs.services import Progress
+from regulars.jobs import queries, running, services, worker
+from regulars.jobs.progress import Progress
 from regulars.kernel import clock, ids
 from regulars.kernel.languages import Text
 from regulars.webhooks import handlers, sending
@@ -80,8 +80,8 @@ def test_a_running_job_reports_can_be_cancelled_and_isnt_started_a_second_time(
             progress.report(5, 10)
             progress.check_cancelled()
 
-    worker.begin()
-    worker.kinds({"count": work})
+    running.begin()
+    running.kinds({"count": work})
     id = services.start("count", by=SYSTEM, arguments={}, title=Text("Count", "数")).pk
     thread = threading.Thread(target=_in_thread(worker.run_ready))
     thread.start()
@@ -93,7 +93,7 @@ def test_a_running_job_reports_can_be_cancelled_and_isnt_started_a_second_time(
     thread.join(20)
     job = queries.job(id, by=SYSTEM)
     assert (job.state, job.done, runs) == ("cancelled", 5, [id])
-    worker.kinds({})
+    running.kinds({})
 
 
 def test_a_job_of_a_dead_process_is_revived_though_the_clock_went_back(transactional_db: None) -> None:

@@ -8,7 +8,7 @@ import pytest
 from regulars.console import background
 from regulars.eventlog import wake
 from regulars.eventlog.wake import Bell
-from regulars.jobs import presence, worker
+from regulars.jobs import presence, running
 from regulars.wiring import loops, schedules
 from regulars.wiring.loops import Loop
 from regulars.wiring.subscriptions import SUBSCRIBERS
@@ -20,7 +20,7 @@ Wait = Callable[..., None]
 def stopped(transactional_db: None) -> Iterator[None]:
     yield
     loops.stop()
-    worker.begin()
+    running.begin()
 
 
 def state(name: str) -> loops.State:

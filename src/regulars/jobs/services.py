@@ -1,7 +1,5 @@
-"""Starting and cancelling long work, and the Progress that the work itself reports through."""
+"""Starting and cancelling long work."""
 
-import threading
-from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -9,66 +7,19 @@ from django_tasks import task
 
 from regulars.accounts.actors import Actor
 from regulars.accounts.services import audit
+from regulars.jobs import running
 from regulars.jobs.models import Job
+from regulars.jobs.progress import in_both
 from regulars.kernel import clock
 from regulars.kernel.errors import NotFound
 from regulars.kernel.languages import Text
 
-EVERY = 500_000  # µs between two writes of the progress, and between two looks at the flag to cancel
-
-
-class Cancelled(Exception):
-    """Somebody cancelled the job: leave, having put away what is half done."""
-
-
-class Interrupted(Exception):
-    """The process stops: leave; the job goes on from its saved state when the next one runs."""
-
-
-def in_both(text: Text) -> dict[str, str]:
-    return {"en": text.en, "zh": text.zh}
-
-
-class Progress:
-    """What a job's function gets. `state` is what it last saved, {} at first."""
-
-    def __init__(self, job_id: str, saved: Mapping[str, Any], stopping: threading.Event) -> None:
-        self.job_id, self.state = job_id, dict(saved)
-        self._stopping, self._written, self._looked = stopping, 0, 0
-
-    def report(self, done: int, total: int | None = None, note: Text | None = None) -> None:
-        """How much is done of how much. Cheap to call often: written at most twice a second, and when done = total."""
-        now = clock.micros()
-        if 0 <= now - self._written < EVERY and done != total:
-            return
-        self._written = now
-        given = {"done": done, "alive_at": clock.now()}
-        given |= {"total": total} if total is not None else {}
-        given |= {"note": in_both(note)} if note is not None else {}
-        Job.objects.filter(id=self.job_id).update(**given)
-
-    def save_state(self, state: dict[str, Any]) -> None:
-        """Keep the place, in the caller's transaction: work and place are committed together."""
-        self.state = dict(state)
-        Job.objects.filter(id=self.job_id).update(saved=self.state, alive_at=clock.now())
-
-    def check_cancelled(self) -> None:
-        """Raises Cancelled, or Interrupted when the process is stopping; to be called between two steps."""
-        if self._stopping.is_set():
-            raise Interrupted
-        now = clock.micros()
-        if not 0 <= now - self._looked < EVERY:  # or the clock went back
-            self._looked = now
-            if Job.objects.filter(id=self.job_id, cancel=True).exists():
-                raise Cancelled
-
 
 @task()
 def run_job(job_id: str) -> None:
-    """What django-tasks keeps: a job's turn. Run by the worker, which knows the kinds."""
-    from regulars.jobs import worker
-
-    worker.run(job_id)
+    """What django-tasks keeps: a job's turn."""
+    if running.run(job_id) == "again":
+        run_job.enqueue(job_id)  # a crash before this line: worker.revive finds a job that waits without a turn
 
 
 @transaction.atomic

@@ -18,8 +18,9 @@ from regulars.analytics import lifecycle, rfm
 from regulars.analytics.cutoffs import Cutoffs
 from regulars.customers import queries as customers
 from regulars.customers.identities import KINDS
+from regulars.jobs.progress import Progress
 from regulars.jobs.queries import job as job_of
-from regulars.jobs.services import Progress, start
+from regulars.jobs.services import start
 from regulars.kernel import clock, money
 from regulars.kernel.errors import NotFound
 from regulars.kernel.languages import Text

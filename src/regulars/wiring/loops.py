@@ -20,7 +20,7 @@ from django.db import DatabaseError, close_old_connections, connection, connecti
 
 from regulars.eventlog import dispatch, queries, wake
 from regulars.eventlog.wake import Bell
-from regulars.jobs import presence, worker
+from regulars.jobs import presence, running, worker
 from regulars.jobs.presence import OFTEN, LoopView, ProcessView
 from regulars.kernel import clock
 from regulars.wiring import receiving, turns
@@ -161,14 +161,14 @@ def start(loops: Sequence[Loop], *, name: str = "", working: bool = False) -> No
     _name, _told = name, (float("-inf"), frozenset())
     if name:
         loops = [*loops, Loop("signs of life", _tell)]
-    worker.begin()
+    running.begin()
     if working:
         from regulars.webhooks import sending
         from regulars.wiring.jobs import KINDS
         from regulars.wiring.subscriptions import SUBSCRIBERS
 
         alone = connection.vendor == "sqlite"
-        worker.kinds(KINDS)
+        running.kinds(KINDS)
         worker.revive(alone=alone)
         if alone:
             sending.revive()
@@ -185,7 +185,7 @@ def stop() -> list[str]:
     leaving one behind: each step is one transaction.
     """
     _stopping.set()
-    worker.stop()
+    running.stop()
     wake.up()
     deadline = time.monotonic() + PATIENCE
     late = []

@@ -2,7 +2,8 @@
 
 from regulars.accounts.actors import Actor
 from regulars.accounts.services import audit
-from regulars.jobs.services import Progress, start
+from regulars.jobs.progress import Progress
+from regulars.jobs.services import start
 from regulars.kernel.languages import Text
 from regulars.warehouse import refresh
 

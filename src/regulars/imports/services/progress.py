@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from regulars.imports.models import Import
-from regulars.jobs.services import Cancelled
+from regulars.jobs.progress import Cancelled
 from regulars.kernel import clock
 from regulars.kernel.languages import Text
 

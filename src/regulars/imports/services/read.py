@@ -7,7 +7,7 @@ from regulars.imports import files, guessing, reading, staging
 from regulars.imports.mappings import Mapping
 from regulars.imports.models import Import
 from regulars.imports.services.progress import Progress, Reported
-from regulars.jobs.services import Cancelled, Interrupted
+from regulars.jobs.progress import Cancelled, Interrupted
 from regulars.kernel import clock
 from regulars.kernel.errors import Problem, no_room
 from regulars.kernel.languages import Text

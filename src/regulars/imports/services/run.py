@@ -23,7 +23,7 @@ from regulars.imports.mappings import IDENTITIES, TRAITS, Mapping
 from regulars.imports.models import Import, Taken
 from regulars.imports.services.progress import Progress, Reported
 from regulars.imports.services.read import end, fail, unforeseen
-from regulars.jobs.services import Cancelled, Interrupted
+from regulars.jobs.progress import Cancelled, Interrupted
 from regulars.kernel import clock
 from regulars.kernel.errors import Problem
 from regulars.kernel.languages import Text
