@@ -1,6 +1,5 @@
 """Customers from files, and finding them by whatever is known."""
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +10,7 @@ from django.db import connection
 from regulars.customers import queries
 from regulars.customers.bulk import insert
 from regulars.customers.models import Customer
+from regulars.customers.queries import finding
 from regulars.customers.services import CustomerRow, import_customers, merge
 from regulars.eventlog.queries import recent
 from regulars.kernel.errors import Forbidden
@@ -83,11 +83,9 @@ def test_finding_uses_indexes(db: None) -> None:
     )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    began = time.perf_counter()
     assert [card.id for card in queries.find("n41234")] == [41234]
-    assert time.perf_counter() - began < 0.5
     assert [card.id for card in queries.find("49999")] == [49999]
-    plan = queries._named("n41").explain()
+    plan = finding.named("n41").explain()
     assert "customers_customer_name_key" in plan
 
 

@@ -1,0 +1,72 @@
+"""Finding customers: by an identity, by what somebody types, page after page."""
+
+from django.db import connection
+from django.db.models import Q, QuerySet
+
+from regulars.accounts.queries import business
+from regulars.customers.identities import RANK, normalised, readings
+from regulars.customers.models import Customer, Identity, Tagging
+from regulars.customers.profiles import name_key
+from regulars.customers.queries.profile import Card, by_ids
+from regulars.kernel.errors import NotFound
+from regulars.kernel.languages import Text
+
+
+def with_identity(kind: str, value: str) -> int:
+    """The customer that an identity leads to. Raises Invalid for a value that can't be one, NotFound."""
+    kept = normalised(kind, value, region=business().region)
+    found = Identity.objects.filter(kind=kind, value=kept).values_list("customer__root_id", flat=True).first()
+    if found is None:
+        raise NotFound("customer", Text("No customer has this identity.", "没有客户使用该标识。"))
+    return found
+
+
+def find(text: str, *, limit: int = 20) -> list[Card]:
+    """Customers whose number or any identity is exactly this, then those whose name begins so. Indexed: a million
+    customers don't slow it down.
+    """
+    text = text.strip()
+    if not text:
+        return []
+    found: dict[int, None] = {}
+    wanted = Q()
+    for kind, value in readings(text, region=business().region):
+        wanted |= Q(kind=kind, value=value)
+    if wanted:
+        rows = Identity.objects.filter(wanted).values_list("kind", "customer__root_id")
+        for _, root in sorted(rows, key=lambda row: RANK[row[0]]):
+            found[root] = None
+    digits = text.lstrip("#")
+    if digits.isascii() and digits.isdigit() and len(digits) < 19:
+        for root in Customer.objects.filter(id=int(digits)).values_list("root_id", flat=True):
+            found[root] = None
+    key = name_key(text)
+    if key:
+        for root in named(key).values_list("root_id", flat=True)[: limit * 2]:
+            found[root] = None
+    ids = list(found)[:limit]
+    cards = by_ids(ids)
+    return [cards[id] for id in ids if id in cards]
+
+
+def named(key: str) -> QuerySet[Customer]:
+    """Names that begin so. A range where that is what the index is ordered by; LIKE has an index on PostgreSQL."""
+    if connection.vendor == "postgresql":
+        return Customer.objects.filter(name_key__startswith=key).order_by("name_key", "id")
+    return Customer.objects.filter(name_key__gte=key, name_key__lt=key + "\U0010ffff").order_by("name_key", "id")
+
+
+def page(
+    *, before: int | None = None, limit: int = 50, known: bool | None = None, tag: str = "", store: str = ""
+) -> list[Card]:
+    """Customers, the youngest number first, before the number `before`, narrowed by what is given."""
+    rows = Customer.objects.filter(merged_into=None).order_by("-id")
+    rows = rows.filter(id__lt=before) if before else rows
+    rows = rows.filter(known=known) if known is not None else rows
+    rows = rows.filter(home_store__code=store) if store else rows
+    if tag:
+        tagged = Tagging.objects.filter(tag__key=tag.casefold()).values("customer__root_id")
+        rows = rows.filter(id__in=tagged)
+    ids = list(rows.values_list("id", flat=True)[:limit])
+    cards = by_ids(ids)
+    return [cards[id] for id in ids]

@@ -1,0 +1,78 @@
+"""What identifies customers, and identities shared by too many."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from regulars.customers.identities import RANK, masked
+from regulars.customers.models import Identity
+from regulars.customers.queries.profile import Card, by_ids
+from regulars.customers.queries.record import pieces, root_of, roots_of
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRow:
+    """`record` is the record it was made for; `masked` is for lists."""
+
+    id: int
+    kind: str
+    value: str
+    masked: str
+    record: int
+    first_seen: datetime
+    shared: bool
+    settled: bool
+
+
+def _identity_rows(rows: Iterable[Identity]) -> list[IdentityRow]:
+    return [
+        IdentityRow(
+            row.pk, row.kind, row.value, masked(row.kind, row.value), row.customer_id, row.first_seen, row.shared,
+            row.settled,
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def identities(customer_id: int) -> list[IdentityRow]:
+    """Of all the customer's records, the strongest kinds first."""
+    rows = Identity.objects.filter(customer__root_id=root_of(customer_id)).order_by("id")
+    return sorted(_identity_rows(rows), key=lambda row: (RANK[row.kind], row.id))
+
+
+def identities_of(customer_ids: Collection[int]) -> dict[int, list[IdentityRow]]:
+    """Asked id → identities, for many."""
+    root = roots_of(customer_ids)
+    by_root: dict[int, list[IdentityRow]] = defaultdict(list)
+    for piece in pieces(root.values()):
+        rows = list(Identity.objects.filter(customer__root_id__in=piece).select_related("customer").order_by("id"))
+        for row, shown in zip(rows, _identity_rows(rows), strict=True):
+            by_root[row.customer.root_id].append(shown)
+    return {id: sorted(by_root[r], key=lambda row: (RANK[row.kind], row.id)) for id, r in root.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class SharedIdentity:
+    """`seen_with`: how many of each kind it came together with, at least."""
+
+    id: int
+    kind: str
+    masked: str
+    customer: Card
+    flagged_at: datetime
+    seen_with: dict[str, int]
+
+
+def shared_identities(*, limit: int = 50) -> list[SharedIdentity]:
+    """Flagged and not looked at by anybody yet, the latest first."""
+    rows = list(Identity.objects.filter(shared=True, settled=False).order_by("-flagged_at", "-id")[:limit])
+    cards = by_ids(row.customer_id for row in rows)
+    return [
+        SharedIdentity(
+            row.pk, row.kind, masked(row.kind, row.value), cards[row.customer_id], row.flagged_at,
+            {kind: len(ids) for kind, ids in row.seen_with.items()},
+        )
+        for row in rows
+        if row.flagged_at is not None
+    ]  # fmt: skip

@@ -1,0 +1,22 @@
+"""What colleagues noted about customers."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from regulars.customers.models import Note
+from regulars.customers.queries.record import root_of
+
+
+@dataclass(frozen=True, slots=True)
+class NoteRow:
+    id: int
+    text: str
+    by: str
+    at: datetime
+
+
+def notes(customer_id: int, *, before: int | None = None, limit: int = 100) -> list[NoteRow]:
+    """Of all the customer's records, the latest first, without those deleted."""
+    rows = Note.objects.filter(customer__root_id=root_of(customer_id), deleted_at=None).order_by("-id")
+    rows = rows.filter(id__lt=before) if before else rows
+    return [NoteRow(row.pk, row.text, row.by, row.at) for row in rows[:limit]]

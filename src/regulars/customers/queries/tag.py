@@ -1,0 +1,61 @@
+"""Tags, and who has them."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count
+
+from regulars.customers.models import Tag, Tagging
+from regulars.customers.queries.record import pieces, root_of, roots_of
+
+
+@dataclass(frozen=True, slots=True)
+class TagRow:
+    name: str
+    by: str
+    at: datetime
+
+
+def tags(customer_id: int) -> list[TagRow]:
+    """The customer's, by name; each once."""
+    rows = (
+        Tagging.objects.filter(customer__root_id=root_of(customer_id)).select_related("tag").order_by("tag__key", "at")
+    )
+    found: dict[str, TagRow] = {}
+    for row in rows:
+        found.setdefault(row.tag.name, TagRow(row.tag.name, row.by, row.at))
+    return list(found.values())
+
+
+def tags_of(customer_ids: Collection[int]) -> dict[int, list[str]]:
+    """Asked id → names of tags, for many."""
+    root = roots_of(customer_ids)
+    by_root: dict[int, dict[str, None]] = defaultdict(dict)
+    for piece in pieces(root.values()):
+        rows = Tagging.objects.filter(customer__root_id__in=piece).order_by("tag__key")
+        for customer, name in rows.values_list("customer__root_id", "tag__name"):
+            by_root[customer][name] = None
+    return {id: list(by_root[customer]) for id, customer in root.items()}
+
+
+def tagged(name: str) -> list[int]:
+    """The customers that have the tag, ascending."""
+    roots = Tagging.objects.filter(tag__key=name.casefold()[:50]).order_by("customer__root_id")
+    return list(roots.values_list("customer__root_id", flat=True).distinct())
+
+
+def all_tags(*, prefix: str = "", after: str = "", limit: int = 100) -> list[tuple[str, int]]:
+    """(name, number of taggings), by name; those that come after the name `after`."""
+    rows = list(
+        Tag.objects.filter(key__startswith=prefix.casefold(), key__gt=after.casefold()[:50]).order_by("key")[:limit]
+    )
+    counted = Tagging.objects.filter(tag__in=rows).values_list("tag").annotate(count=Count("id"))
+    counts: dict[int, int] = dict(counted)
+    return [(row.name, counts.get(row.pk, 0)) for row in rows]
+
+
+def tag_names(*, limit: int = 100) -> list[str]:
+    """Of all tags, to choose from; nothing is counted."""
+    return list(Tag.objects.order_by("key").values_list("name", flat=True)[:limit])
