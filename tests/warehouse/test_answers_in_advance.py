@@ -61,9 +61,10 @@ def told(now: queries.Snapshot) -> list[Any]:
 
     real = moment.remembered
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("customers", "notices", "overview", "sales", "voice"):
+        for name in ("answers", "customers", "notices", "overview", "sales", "voice"):
             patch.setattr(sys.modules[f"regulars.warehouse.queries.{name}"], "remembered", asking)
-        queries.warm(now)
+        for _ in queries.warm(now):
+            pass
     return heard
 
 
@@ -72,7 +73,7 @@ def test_what_is_kept_is_what_would_be_reckoned(large: None, history: None) -> N
     now = queries.snapshot()
     moment._answers.clear()
     kept = told(now)
-    assert not [key for key in moment._answers if key[1] != "answer"]  # nothing was asked of the warehouse
+    assert not moment._answers  # nothing was asked of the warehouse
     assert kept == told(replace(now, _kept={}))
     assert len(kept) > 40
     assert net(now) == 2 * 4000 + 2000 * 1 + 2 * 2000 + 500 - 1000
@@ -141,3 +142,10 @@ def test_they_are_there_when_the_warehouse_is_opened_again(large: None, history:
 def test_a_small_business_is_answered_when_asked(history: None) -> None:
     settled("2026-04-01 01:00")
     assert not queries.snapshot()._kept
+
+
+def test_they_are_given_up_when_a_refresh_is_due_meanwhile(large: None, history: None) -> None:
+    settled("2026-04-01 01:00")
+    asked = iter([False, False, True])
+    assert queries.answering(queries.warm, given_up=lambda: next(asked)) == {}
+    assert next(asked, "none left") == "none left"

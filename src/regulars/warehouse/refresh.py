@@ -10,9 +10,8 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
@@ -25,7 +24,6 @@ from regulars.analytics import engines, facts, scores, traits
 from regulars.analytics.cutoffs import Cutoffs, Thresholds
 from regulars.kernel import clock
 from regulars.warehouse import engine, feed, lake, queries, schema, worth
-from regulars.warehouse.queries import answers
 from regulars.warehouse.queries.snapshot import LARGE
 
 log = logging.getLogger(__name__)
@@ -144,9 +142,9 @@ def step() -> bool:
         log.info("full refresh (%s)", reason)
         full()
     elif unanswered():
-        said = queries.answering(queries.warm)
+        said = queries.answering(queries.warm, given_up=lambda: bool(due()))
         with engine.writing() as pen:
-            if engine.meta("refresh", pen=pen)["version"] == said["asked"]["version"]:
+            if said and engine.meta("refresh", pen=pen)["version"] == said["asked"]["version"]:
                 engine.keep(pen, said)
     else:
         return False
@@ -202,7 +200,6 @@ class _Built:
     thresholds: Thresholds
     model: worth.Model
     customers: int
-    answers: Mapping[str, list[list[Any]] | None]
     folded: dict[str, Any]
     anew: bool
 
@@ -260,15 +257,12 @@ def _build(
         thresholds = Thresholds.from_json(engine.meta("thresholds", pen=pen))
     count = pen.execute("SELECT count(*) FROM figures").fetchone()
     customers = count[0] if count else 0
-    with ThreadPoolExecutor(1) as beside:  # models are reckoned on one core: the other answers what is asked often
-        asked = beside.submit(_answered, as_of, cutoffs, thresholds, anew) if customers >= LARGE else None
-        model = worth.fit(pen, as_of=as_of) if relearn else worth.Model.from_json(engine.meta("model", pen=pen))
-        told(3, 4)
-        into = "CREATE OR REPLACE TABLE scores_next AS"
-        judge(pen, into, as_of=as_of, cutoffs=cutoffs, thresholds=thresholds, model=model)
-        told(4, 4)
-        found = asked.result() if asked else dict.fromkeys(answers.KEYS)
-    return _Built(position, thresholds, model, customers, found, folded, anew)
+    model = worth.fit(pen, as_of=as_of) if relearn else worth.Model.from_json(engine.meta("model", pen=pen))
+    told(3, 4)
+    into = "CREATE OR REPLACE TABLE scores_next AS"
+    judge(pen, into, as_of=as_of, cutoffs=cutoffs, thresholds=thresholds, model=model)
+    told(4, 4)
+    return _Built(position, thresholds, model, customers, folded, anew)
 
 
 def _carry(pen: duckdb.DuckDBPyConnection, as_of: int, cutoffs: Cutoffs) -> None:
@@ -300,30 +294,6 @@ def judge(
     pen.unregister("predicted")
 
 
-def _answered(as_of: int, cutoffs: Cutoffs, thresholds: Thresholds, anew: bool) -> dict[str, list[list[Any]]]:
-    """The questions over the whole history, from the purchases that are being built where they are."""
-    with closing(engine.cursor()) as pen:
-        if anew:
-            pen.execute("CREATE TEMP VIEW purchases AS FROM purchases_next")
-        return answered(pen, as_of, cutoffs, thresholds)
-
-
-def answered(
-    pen: duckdb.DuckDBPyConnection, as_of: int, cutoffs: Cutoffs, thresholds: Thresholds
-) -> dict[str, list[list[Any]]]:
-    """The questions over the whole history, from the table `purchases` that `pen` sees."""
-    pen.execute(f"CREATE TEMP TABLE visits AS {engines.sql(facts.visits, as_of=as_of)}")
-    return {
-        key: [
-            list(row)
-            for row in pen.execute(
-                answers.sql_of(key, as_of=as_of, cutoffs=cutoffs, thresholds=thresholds, kept=True)
-            ).fetchall()
-        ]
-        for key in answers.KEYS
-    }
-
-
 def _swap(own: Business, as_of: int, built: _Built, begun: float) -> State:
     with engine.writing() as pen:
         for table in ("purchases", "scores"):
@@ -346,7 +316,6 @@ def _swap(own: Business, as_of: int, built: _Built, begun: float) -> State:
         kept: dict[str, Any] = {"refresh": asdict(new), "cutoffs": cutoffs_of(own).to_json(), "folded": built.folded}
         kept |= {"judged": built.position} | ({"stale": False, "asked": None} if built.anew else {})
         kept |= {"thresholds": built.thresholds.to_json(), "model": built.model.to_json()}
-        kept |= {f"answer.{key}": rows for key, rows in built.answers.items()}
         engine.keep(pen, kept)
         _judge_pending(pen, settled=True)
     return new

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -21,8 +22,6 @@ from regulars.analytics.engines.spark import Spark
 from regulars.kernel import clock
 from regulars.warehouse import engine, queries, refresh, schema, worth
 from regulars.warehouse.lake import changes, files, replica
-from regulars.warehouse.queries import answers
-from regulars.warehouse.queries.snapshot import LARGE
 
 FEW = 1_000
 """Records whose numbers are named to the reader of files."""
@@ -106,9 +105,10 @@ def step() -> bool:
         if mine and refresh.due():
             _full(lambda done, total: None, relearn=True)
         elif mine and refresh.unanswered():
-            said = queries.answering(queries.warm)
-            with changes.writing():
-                changes.add(meta=said)
+            said = queries.answering(queries.warm, given_up=lambda: bool(refresh.due()))
+            if said:
+                with changes.writing():
+                    changes.add(meta=said)
         else:
             return False
     return True
@@ -140,13 +140,9 @@ def _full(told: Callable[[int, int], None], *, relearn: bool) -> refresh.State:
             pen, "CREATE TEMP TABLE judged AS", as_of=as_of, cutoffs=cutoffs, thresholds=thresholds, model=model
         )  # fmt: skip
         judged = files.copy(pen, "scores", "FROM judged ORDER BY customer_id")
-        found = dict.fromkeys(answers.KEYS)
-        if customers >= LARGE:
-            found |= refresh.answered(pen, as_of, cutoffs, thresholds)
         stale = engine.meta("stale", False, pen=pen)
         told(4, 4)
-    kept = {f"answer.{key}": rows for key, rows in found.items()}
-    kept |= {"asked": None} if stale else {}
+    kept: dict[str, Any] = {"asked": None} if stale else {}
     kept |= {"stale": False, "schema": len(schema.STEPS), "cutoffs": cutoffs.to_json()}
     kept |= {"thresholds": thresholds.to_json(), "model": model.to_json()}
     with changes.writing(), closing(replica.cursor()) as pen, closing(replica.cursor()) as beside:

@@ -5,7 +5,10 @@ business's currency, days are numbers (kernel.clock.day_of), months are year * 1
 roots; names come from customers.queries.by_ids.
 """
 
+from collections.abc import Iterator
+
 from regulars.warehouse.queries import (
+    answers,
     cohorts,
     customer,
     customers,
@@ -22,26 +25,27 @@ from regulars.warehouse.queries.notices import notices
 from regulars.warehouse.queries.snapshot import Page, Snapshot, answering, snapshot
 
 
-def warm(snapshot: Snapshot) -> None:
-    """Ask what pages ask of much history. Not the running day: that is told as it is."""
+def warm(snapshot: Snapshot) -> Iterator[object]:
+    """Ask what pages ask of much history, a question at a time. Not the running day: that is told as it is."""
     for days in overview.SPANS:
-        overview.figures(snapshot, days=days)
-        overview.series(snapshot, days=days)
-        overview.series(snapshot, days=2 * days)
+        yield overview.figures(snapshot, days=days)
+        yield overview.series(snapshot, days=days)
+        yield overview.series(snapshot, days=2 * days)
+    yield from answers.warm(snapshot)
     for span, period in sales.SPANS.items():
         since, until = (None, None) if span is None else (snapshot.as_of - span, snapshot.as_of - 1)
-        sales.by_period(snapshot, period=period, since=since, until=until)
-        sales.new_and_returning(snapshot, by=period, since=since, until=until)
+        yield sales.by_period(snapshot, period=period, since=since, until=until)
+        yield sales.new_and_returning(snapshot, by=period, since=since, until=until)
         for dimension in sales.DIMENSIONS:
-            sales.by(snapshot, dimension=dimension, since=since, until=until)
+            yield sales.by(snapshot, dimension=dimension, since=since, until=until)
             if span is not None:
-                sales.new_and_returning(snapshot, by=dimension, since=since, until=until)
-    voice.nps(snapshot)
-    voice.nps_by_month(snapshot)
-    voice.nps_by_store(snapshot)
-    voice.csat(snapshot)
-    customers.stores_and_channels(snapshot)
-    notices(snapshot)
+                yield sales.new_and_returning(snapshot, by=dimension, since=since, until=until)
+    yield voice.nps(snapshot)
+    yield voice.nps_by_month(snapshot)
+    yield voice.nps_by_store(snapshot)
+    yield voice.csat(snapshot)
+    yield customers.stores_and_channels(snapshot)
+    yield notices(snapshot)
 
 
 __all__ = [

@@ -5,7 +5,7 @@ import binascii
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -150,14 +150,16 @@ def remembered(snapshot: Snapshot, question: Sequence[Any], ask: Callable[[], li
     return rows
 
 
-def answering(warm: Callable[[Snapshot], None]) -> dict[str, Any]:
+def answering(warm: Callable[[Snapshot], Iterator[object]], *, given_up: Callable[[], bool]) -> dict[str, Any]:
     """What the warehouse's meta shall hold, so that all processes and later ones have the answers to what `warm` asks:
-    asked anew, all of this moment."""
+    asked anew, all of this moment. Nothing when, between two questions, it is `given_up`."""
     now = replace(snapshot(), _kept={})
     state = now.value("refresh")
     with _lock:
         _answers.clear()
-    warm(now)
+    for _ in warm(now):
+        if given_up():
+            return {}
     with _lock:
         rows = {
             json.dumps(key[1:]): answer.rows
