@@ -1,5 +1,6 @@
 """The quick check takes nothing that the model of a payload would refuse."""
 
+import os
 from typing import Any
 
 import msgspec
@@ -31,7 +32,7 @@ def _payloads(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 
 
 @given(_payloads())
-@settings(max_examples=200)
+@settings(max_examples=int(os.environ.get("REGULARS_EXAMPLES", 200)))
 def test_what_the_quick_check_takes_the_model_takes_too(payload: tuple[str, dict[str, Any]]) -> None:
     name, properties = payload
     model = catalog.CATALOG[name].payload
@@ -43,7 +44,7 @@ def test_what_the_quick_check_takes_the_model_takes_too(payload: tuple[str, dict
 
 
 @given(_payloads())
-@settings(max_examples=200)
+@settings(max_examples=int(os.environ.get("REGULARS_EXAMPLES", 200)))
 def test_a_fault_is_found_exactly_when_the_model_finds_one(payload: tuple[str, dict[str, Any]]) -> None:
     name, properties = payload
     try:

@@ -1,11 +1,18 @@
 """Whatever somebody uploads is refused or understood clearly, in both languages, without harm."""
 
+import codecs
 import gzip
 import io
+import os
+import resource
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import xlsxwriter
 
 from regulars.imports import queries, reading, services
 from regulars.kernel.errors import Problem
@@ -35,6 +42,59 @@ def lying(data: bytes) -> bytes:
     return data.replace(size, (1000).to_bytes(4, "little"))
 
 
+def excel(part: str = "", change: Callable[[bytes], bytes] = bytes) -> bytes:
+    """A workbook of one order, with a part of it changed."""
+    file, changed = io.BytesIO(), io.BytesIO()
+    book = xlsxwriter.Workbook(file)
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, ["order", "date", "quantity", "price", "customer id"])
+    sheet.write_row(1, 0, ["1", "2024-01-01", 1, 5, "someone"])
+    book.close()
+    with zipfile.ZipFile(file) as archive, zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as copy:
+        for name in archive.namelist():
+            copy.writestr(name, change(archive.read(name)) if name == part else archive.read(name))
+    return changed.getvalue()
+
+
+def with_cell(row: int, cell: str) -> bytes:
+    end, more = b"</sheetData>", f'<row r="{row}"><c r="{cell}"><v>1</v></c></row></sheetData>'.encode()
+    return excel("xl/worksheets/sheet1.xml", lambda xml: xml.replace(end, more))
+
+
+def laughing() -> bytes:
+    """A billion laughs in a cell."""
+    entities = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
+    head = f'?><!DOCTYPE x [<!ENTITY l0 "ha">{entities}]>'.encode()
+    return excel("xl/sharedStrings.xml", lambda xml: xml.replace(b"?>", head, 1).replace(b"someone", b"&l9;"))
+
+
+def repeating() -> bytes:
+    """One text of 30 kB that 100,000 cells share."""
+    text = os.urandom(15_000).hex().encode()
+    rows = b"".join(b'<row r="%d"><c r="A%d" t="s"><v>7</v></c></row>' % (n, n) for n in range(3, 100_003))
+    with_text = excel("xl/sharedStrings.xml", lambda xml: xml.replace(b"someone", text))
+    with zipfile.ZipFile(io.BytesIO(with_text)) as archive:
+        strings = archive.read("xl/sharedStrings.xml")
+    assert strings.count(b"<si>") == 8
+    full = excel("xl/worksheets/sheet1.xml", lambda xml: xml.replace(b"</sheetData>", rows + b"</sheetData>"))
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(full)) as archive, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as copy:
+        for name in archive.namelist():
+            copy.writestr(name, strings if name == "xl/sharedStrings.xml" else archive.read(name))
+    return file.getvalue()
+
+
+def parquet(**columns: object) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file)
+    return file.getvalue()
+
+
+def not_utf8() -> bytes:
+    whole = parquet(order=["teapot"], date=["2024-01-01"], price=[5.0])
+    return whole.replace(b"teapot", b"\xfe\xffapot")
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [
@@ -59,11 +119,24 @@ def lying(data: bytes) -> bytes:
         (bomb(), "unpacked_too_big"),
         (lying(bomb()), "broken_excel"),
         (b"PAR1 cut off", "broken_parquet"),
+        (codecs.BOM_UTF8, "empty"),
+        (HEADER.encode() + b"1,2024-01-01,1,5," + b"x" * 200_000 + b"\n", "unclosed_quote"),
+        (HEADER.encode() + b'1,2024-01-01,1,5,"' + b"x" * 99 + b"\n" * 2_000_000 + b'"\n', "unclosed_quote"),
+        (excel("xl/worksheets/sheet1.xml", lambda xml: xml.replace(b"<sheetData>", b"<x>", 1)), "empty"),
+        (laughing(), "broken_excel"),
+        (with_cell(1_048_576, "XFD1048576"), "unpacked_too_big"),
+        (with_cell(4_294_967_295, "ZZZZZZZ99999999"), "broken_excel"),
+        (excel("xl/sharedStrings.xml", lambda xml: xml.replace(b"someone", b"x" * 2_000_000)), "line_too_long"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le"), "password"),
+        (not_utf8(), "broken_parquet"),
+        (parquet(**{f"c{n}": [1] for n in range(501)}), "too_many_columns"),
     ],
     ids=[
         "jpeg", "pdf", "binary", "NUL", "commas", "commas below", "columns", "blank", "header only", "open quote",
         "wrong after BOM", "half a gzip", "gzip bomb", "gzip of gzip", "zip", "half a zip", "broken xls", "not a workbook",
-        "zip bomb", "lying zip bomb", "half a parquet",
+        "zip bomb", "lying zip bomb", "half a parquet", "only a BOM", "long cell", "long cell of many lines", "empty sheet",
+        "billion laughs", "far cell", "impossible cell", "endless cell", "password", "parquet not of UTF-8",
+        "parquet of many columns",
     ],
 )  # fmt: skip
 def test_a_file_that_cant_be_read_is_refused_clearly_and_nothing_goes_in(
@@ -79,6 +152,59 @@ def test_a_file_that_cant_be_read_is_refused_clearly_and_nothing_goes_in(
     row = queries.get(row.pk)
     assert (row.state, row.error["code"]) == ("failed", code)
     assert log() == []
+
+
+def test_what_takes_all_memory_to_read_takes_it_in_a_process_of_its_own_and_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "SEALED_MEMORY", 1 << 30)
+    long = pa.DictionaryArray.from_arrays(pa.array([0] * 50_000, pa.int32()), pa.array(["y" * 40_000]))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for data in (repeating(), parquet(order=long, date=long)):
+        assert len(data) < 2_000_000
+        row = uploaded(written(tmp_path, data))
+        with pytest.raises(Problem) as refused:
+            services.read(services.Silent(), row.pk)
+        assert refused.value.code == "unpacked_too_big"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10, "KB, on Linux"
+
+
+def test_columns_of_any_type_of_parquet_come_as_text(tmp_path: Path) -> None:
+    data = parquet(
+        order=["1", "2"], date=["2024-01-01", "2024-01-02"], price=[5.0, float("inf")], lists=[[1, 2], None],
+        structs=[{"a": 1}, None], maps=pa.array([[("k", 1)], None], pa.map_(pa.string(), pa.int64())),
+        words=pa.array(["x", None]).dictionary_encode(), bytes=[b"\xff", b"\0"], nothing=pa.nulls(2),
+        day=pa.array([2**31 - 1, 0], pa.date32()), moment=pa.array([2**62, 0], pa.timestamp("us")),
+        span=pa.array([2**62, 1], pa.duration("us")), amount=pa.array([1, None], pa.decimal128(10, 2)),
+    )  # fmt: skip
+    path = written(tmp_path, data)
+    (batch,) = reading.batches(path, reading.layout(path))
+    first, second = zip(*batch.columns, strict=True)
+    assert first[:10] == ("1", "2024-01-01", "5", "[1, 2]", "{'a': 1}", "[('k', 1)]", "x", "�", None, "2147483647")
+    assert first[10:] == (str(2**62), "53375995 days, 14:00:27.387904", "1.00")
+    assert second == (
+        "2", "2024-01-02", "inf", None, None, None, None, "�", None, "1970-01-01", "1970-01-01 00:00:00",
+        "0:00:00.000001", None,
+    )  # fmt: skip
+
+
+def test_a_file_is_what_is_in_it_whatever_its_name_says(tmp_path: Path) -> None:
+    text = HEADER + "1,2024-01-01,1,5,someone\n"
+    table = parquet(order=["1"], date=["2024-01-01"])
+    for data, name, found in [
+        (excel(), "orders.csv", "excel"),
+        (text, "orders.xlsx", "csv"),
+        (text, "orders.parquet", "csv"),
+        (table, "orders.csv", "parquet"),
+    ]:
+        assert reading.layout(written(tmp_path, data, name)).format == found
+
+
+def test_lines_may_end_in_any_way_also_in_one_file(tmp_path: Path) -> None:
+    text = HEADER.replace("\n", "\r\n") + "1,2024-01-01,1,5,a\n2,2024-01-02,1,5,b\r3,2024-01-03,1,5,c\r\n\n"
+    path = written(tmp_path, text + '4,2024-01-04,1,5,"d\re"\n\r5,2024-01-05,1,5,f\u2028g')
+    (batch,) = reading.batches(path, reading.layout(path))
+    assert (batch.faults, list(batch.columns[0]), batch.columns[4][-2:]) == ([], list("12345"), ("d\re", "f\u2028g"))
 
 
 def test_an_empty_file_is_refused_at_once() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,9 @@ def _taken(folder: Path, requests: Sequence[Sequence[Any]], *, bytes_at_once: in
 
 
 @given(events=_EVENTS, cuts=st.lists(st.integers(1, 6), min_size=1), bytes_at_once=st.integers(1, 4000))
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=int(os.environ.get("REGULARS_EXAMPLES", 40)), deadline=None, suppress_health_check=list(HealthCheck)
+)
 def test_a_stream_counts_the_same_however_it_is_cut(
     home: Path, events: list[Any], cuts: list[int], bytes_at_once: int
 ) -> None:

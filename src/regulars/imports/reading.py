@@ -9,16 +9,21 @@ import codecs
 import csv
 import gzip
 import io
+import os
 import re
+import signal
+import subprocess
+import sys
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
+
+import msgspec
 
 from regulars.kernel.errors import Invalid, Problem
 from regulars.kernel.languages import Text
@@ -33,6 +38,7 @@ MAX_RATIO = 200  # unpacked : packed; honest tables stay below 50
 FREE_UNPACKED = 64 << 20  # below this size the ratio doesn't matter
 CHUNK = 1 << 20
 SAMPLE = 256 << 10
+SEALED_MEMORY = 4 << 30  # address space; an honest sheet of a million rows and 25 columns takes 3 GB
 
 ENCODINGS = {
     "utf-8": "UTF-8", "gb18030": "GB18030 / GBK", "utf-16": "UTF-16", "big5": "Big5", "cp1252": "Windows-1252",
@@ -106,6 +112,8 @@ def layout(path: Path, *, encoding: str = "", sheet: str = "") -> Layout:
     if magic.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         if path.stat().st_size > MAX_UNPACKED_EXCEL // 8:
             raise _too_big()
+        if _is_locked(path):
+            raise _locked()
         return _excel_layout(path, sheet)
     if magic.startswith(b"PAR1"):
         return _parquet_layout(path)
@@ -151,6 +159,8 @@ def _too_big() -> Invalid:
 
 def _named(cells: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
     """Headers made unique and complete, with a remark for each that was not."""
+    while cells and not cells[-1].strip():
+        cells = cells[:-1]
     if len(cells) > MAX_COLUMNS:
         raise _told(
             "too_many_columns",
@@ -159,8 +169,6 @@ def _named(cells: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
             count=len(cells),
             most=MAX_COLUMNS,
         )
-    while cells and not cells[-1].strip():
-        cells = cells[:-1]
     names: list[str] = []
     remarks = []
     for number, cell in enumerate(cells, 1):
@@ -469,9 +477,11 @@ def _delimiter(sample: list[str]) -> str:
 def _unclosed(line: int) -> Invalid:
     return _told(
         "unclosed_quote",
-        "A quotation mark in or after line {line} is never closed. Mend the file there, or export it again.",
-        "第 {line} 行或其后有引号没有配对，请修正后重试，或重新导出。",
+        "A quotation mark in or after line {line} is never closed, or a cell there is longer than {most} characters. "
+        "Mend the file there, or export it again.",
+        "第 {line} 行或其后有引号没有配对，或有单元格超过 {most} 个字符。请修正后重试，或重新导出。",
         line=line,
+        most=f"{csv.field_size_limit():,}",
     )
 
 
@@ -566,99 +576,58 @@ def _checked_zip(path: Path) -> None:
         raise _broken_excel() from None
 
 
-def _broken_excel() -> Invalid:
+def _locked() -> Invalid:
     return _told(
-        "broken_excel",
-        "The Excel file is broken, locked with a password, or only half there. Open and save it again, or save it as "
-        "CSV.",
-        "Excel 文件已损坏、设有密码或不完整。请重新打开并保存，或另存为 CSV。",
+        "password",
+        "The Excel file is locked with a password. Open it, remove the password and save it, or save it as CSV.",
+        "Excel 文件设有密码。请打开文件、取消密码并保存，或另存为 CSV。",
     )
 
 
-def _workbook(path: Path) -> Any:
-    import python_calamine
+def _is_locked(path: Path) -> bool:
+    """Whether an old-style container holds an encrypted workbook: the name of that part stands in its directory."""
+    kept, name = b"", "EncryptedPackage".encode("utf-16-le")
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            if name in kept + chunk:
+                return True
+            kept = chunk[-len(name) :]
+    return False
 
-    try:
-        return python_calamine.CalamineWorkbook.from_path(str(path))
-    except Exception:  # the library has a dozen kinds of error and no common one that it promises
-        raise _broken_excel() from None
+
+def _broken_excel() -> Invalid:
+    return _told(
+        "broken_excel",
+        "The Excel file is broken or only half there. Open and save it again, or save it as CSV.",
+        "Excel 文件已损坏或不完整。请重新打开并保存，或另存为 CSV。",
+    )
 
 
 def _excel_layout(path: Path, sheet: str) -> Layout:
-    book = _workbook(path)
-    names = list(book.sheet_names)
-    if sheet and sheet not in names:
-        text = Text("There is no sheet “{sheet}”.", "没有名为“{sheet}”的工作表。").filled(sheet=sheet)
-        raise Invalid("sheet", text, field="sheet")
-    chosen = sheet
-    for name in [sheet] if sheet else names:
-        rows = [row for _, row in zip(range(50), _excel_rows(book, name), strict=False)]
-        if any(any(cell.strip() for cell in row) for row in rows):
-            chosen = name
-            break
-    else:
-        raise _told("empty", "The file has no rows.", "文件中没有任何数据行。")
-    before, headers, remarks = _headed(rows)
+    told = next(_sealed("layout", "excel", path, sheet))
+    names, chosen = told["sheets"], told["sheet"]
+    before, headers, remarks = _headed(told["rows"])
     if not sheet and len(names) > 1:
         text = Text(
             "The file has {count} sheets; “{name}” is read.", "文件有 {count} 个工作表，读取的是“{name}”。"
         ).filled(count=len(names), name=chosen)
         remarks.append((text.en, text.zh))
-    height = book.get_sheet_by_name(chosen).total_height
-    return Layout("excel", headers, before + 1, sheet=chosen, sheets=names, rows=height, remarks=remarks)
-
-
-def _said(value: Any) -> str:
-    """A cell as text, so that nothing is lost and dates can be told."""
-    match value:
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case float():
-            return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-        case datetime():
-            naive = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
-            return naive.isoformat(" ")
-        case date() | time():
-            return value.isoformat()
-        case timedelta():
-            return str(value)
-        case Decimal():
-            return format(value, "f")
-        case None:
-            return ""
-        case bytes():
-            return value.decode("utf-8", "replace")
-        case _:
-            return str(value)
-
-
-def _excel_rows(book: Any, sheet: str) -> Iterator[list[str]]:
-    try:
-        for row in book.get_sheet_by_name(sheet).iter_rows():
-            yield [_said(cell) for cell in row]
-    except Problem:
-        raise
-    except Exception:  # as above
-        raise _broken_excel() from None
+    return Layout("excel", headers, before + 1, sheet=chosen, sheets=names, rows=told["height"], remarks=remarks)
 
 
 def _excel_batches(path: Path, layout: Layout, seen: Callable[[int], None]) -> Iterator[Batch]:
     width = len(layout.headers)
-    numbers: list[int] = []
-    rows: list[list[str]] = []
-    for number, row in enumerate(_excel_rows(_workbook(path), layout.sheet), 1):
-        if number < layout.first or not any(cell.strip() for cell in row[:width]):
-            continue
-        numbers.append(number)
-        rows.append(row[:width] + [""] * (width - len(row)))
-        if len(rows) >= BATCH:
-            yield _batch(numbers, rows, [], width, nul=True)
-            seen(number)
-            numbers, rows = [], []
-    if rows:
-        yield _batch(numbers, rows, [], width, nul=True)
+    with closing(_sealed("rows", "excel", path, layout.sheet)) as pieces:
+        for start, piece in pieces:
+            numbers: list[int] = []
+            rows: list[list[str]] = []
+            for number, row in enumerate(piece, start):
+                if number >= layout.first and any(cell.strip() for cell in row[:width]):
+                    numbers.append(number)
+                    rows.append(row[:width] + [""] * (width - len(row)))
+            if rows:
+                yield _batch(numbers, rows, [], width, nul=True)
+            seen(start + len(piece) - 1)
     seen(layout.rows or 1)
 
 
@@ -674,52 +643,71 @@ def _broken_parquet() -> Invalid:
 
 
 def _parquet_layout(path: Path) -> Layout:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            names = list(file.schema_arrow.names)
-            if any(
-                file.metadata.row_group(index).total_byte_size > 2 * MAX_UNPACKED_EXCEL
-                for index in range(file.num_row_groups)
-            ):
-                raise _too_big()
-            rows = file.metadata.num_rows
-    except (pa.ArrowException, OSError, ValueError):
-        raise _broken_parquet() from None
-    if not rows:
+    told = next(_sealed("layout", "parquet", path))
+    if not told["height"]:
         raise _told("empty", "The file has no rows.", "文件中没有任何数据行。")
-    headers, remarks = _named(names)
-    return Layout("parquet", headers, 1, rows=rows, remarks=remarks)
+    headers, remarks = _named(told["names"])
+    return Layout("parquet", headers, 1, rows=told["height"], remarks=remarks)
 
 
 def _parquet_batches(path: Path, layout: Layout, seen: Callable[[int], None]) -> Iterator[Batch]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     number = 0
+    with closing(_sealed("rows", "parquet", path)) as pieces:
+        for columns in pieces:
+            height = len(columns[0])
+            yield Batch(list(range(number + 1, number + height + 1)), columns[: len(layout.headers)], [])
+            number += height
+            seen(number)
+
+
+# --- what libraries read that mustn't harm the server
+
+
+def _sealed(what: Literal["layout", "rows"], kind: str, path: Path, sheet: str = "") -> Generator[Any, None, None]:
+    """What the program `sealed` says of the file, value by value. Raises Invalid for what it refuses, and when it dies
+    of the file.
+    """
+    program = str(Path(__file__).with_name("sealed.py"))
+    command = [sys.executable, "-I", program, what, kind, str(path), sheet, str(SEALED_MEMORY)]
+    environment = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system", "RUST_BACKTRACE": "0"}
+    child = subprocess.Popen(  # noqa: S603 (our own program)
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, bufsize=CHUNK
+    )
+    assert child.stdout
+    ended = False
     try:
-        with pq.ParquetFile(path) as file:
-            for part in file.iter_batches(BATCH):
-                numbers = list(range(number + 1, number + part.num_rows + 1))
-                columns = [_parquet_text(column) for column in part.columns[: len(layout.headers)]]
-                yield Batch(numbers, columns, [])
-                number += part.num_rows
-                seen(number)
-    except (pa.ArrowException, OSError):
-        raise _broken_parquet() from None
+        for line in child.stdout:
+            told = msgspec.json.decode(line)
+            if isinstance(told, dict) and "problem" in told:
+                raise _refused(kind, sheet, told["problem"], told.get("number", 0))
+            yield told
+        ended = True
+    finally:
+        if not ended:
+            child.kill()
+        code = child.wait()
+        child.stdout.close()
+    if code:
+        raise _refused(kind, sheet, "memory" if code in (-signal.SIGABRT, -signal.SIGKILL) else "broken", 0)
 
 
-def _parquet_text(column: Any) -> list[str | None]:
-    import pyarrow as pa
-
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        values = column.to_pylist()
-    elif pa.types.is_timestamp(column.type):  # microseconds are exact in Python; a zone becomes UTC, said by "Z"
-        stamps = column.cast(pa.timestamp("us", tz=column.type.tz), safe=False).to_pylist()
-        zoned = "Z" if column.type.tz else ""
-        values = [None if stamp is None else _said(stamp) + zoned for stamp in stamps]
-    else:
-        values = [None if value is None else _said(value) for value in column.to_pylist()]
-    return [value.replace("\0", "�") if value and "\0" in value else value for value in values]
+def _refused(kind: str, sheet: str, problem: str, number: int) -> Problem:
+    match problem:
+        case "empty":
+            return _told("empty", "The file has no rows.", "文件中没有任何数据行。")
+        case "sheet":
+            text = Text("There is no sheet “{sheet}”.", "没有名为“{sheet}”的工作表。").filled(sheet=sheet)
+            return Invalid("sheet", text, field="sheet")
+        case "password":
+            return _locked()
+        case "memory":
+            return _too_big()
+        case "line_too_long":
+            return _told(
+                "line_too_long",
+                "Row {number} has more than {most} characters: this isn't a table of orders, customers or events.",
+                "第 {number} 行超过 {most} 个字符：这不是订单、客户或事件的表格。",
+                number=number,
+                most=f"{MAX_LINE:,}",
+            )
+    return _broken_excel() if kind == "excel" else _broken_parquet()
