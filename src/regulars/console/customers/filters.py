@@ -30,6 +30,7 @@ NAMES: dict[str, Text] = {
     "channel": Text("Channel", "渠道"),
     "tag": Text("Tag", "标签"),
     "risk": Text("At risk of leaving", "有流失风险"),
+    "anonymous": Text("Anonymous visitors too", "包括匿名访客"),
 }
 MOST_FOUND = 100
 
@@ -69,17 +70,29 @@ class Asked:
         chips = []
         for name in LISTS:
             chips += [
-                Chip(f"{NAMES[name]} {_said(name, value)}", _url(self.given, name, value)) for value in self.lists[name]
+                Chip(_chip(NAMES[name], _said(name, value)), _url(self.given, name, value))
+                for value in self.lists[name]
             ]
         if self.tag:
-            chips.append(Chip(f"{NAMES['tag']} {self.tag}", _url(self.given, "tag")))
+            chips.append(Chip(_chip(NAMES["tag"], self.tag), _url(self.given, "tag")))
         if self.risk:
             chips.append(Chip(str(NAMES["risk"]), _url(self.given, "risk")))
-        chips += [Chip(f"{name.upper()} = {score}", _url(self.given, name)) for name, score in self.scores.items()]
+        if self.anonymous:
+            chips.append(Chip(str(NAMES["anonymous"]), _url(self.given, "anonymous")))
+        chips += [
+            Chip(_chip(Text(name.upper(), name.upper()), str(score)), _url(self.given, name))
+            for name, score in self.scores.items()
+        ]
         for name, (low, high) in self.ranges.items():
-            said = f"{low} – {high}" if low and high else f"≥ {low}" if low else f"≤ {high}"
-            chips.append(Chip(f"{RANGES[name][1]} {said}", _url(self.given, f"{name}_min", None, f"{name}_max")))
+            _, text, unit = RANGES[name]
+            said = _between(*(_written(end, unit) for end in (low, high)))
+            chips.append(Chip(_chip(text, str(said)), _url(self.given, f"{name}_min", None, f"{name}_max")))
         return chips
+
+    @property
+    def under_more(self) -> int:
+        """How many filters are on of those that the list shows under "More"."""
+        return len(self.ranges) + len(self.scores) + bool(self.tag) + self.risk + self.anonymous
 
     def filters(self) -> Filters:
         """As the warehouse takes them, but for the tag; a search narrows to whom it finds."""
@@ -148,6 +161,29 @@ def _figure(text: str, unit: str) -> int | None:
     if not text:
         return None
     return money.to_minor(text, formatting.business().currency) if unit == "money" else int(Decimal(text))
+
+
+def _written(end: str, unit: str) -> str:
+    """An end of a range as people write it: ¥1,234.50, 1,234."""
+    if not end:
+        return ""
+    if unit == "money":
+        amount = Decimal(end)
+        minor = money.to_minor(amount, formatting.business().currency)
+        return formatting.money(minor, whole=amount == int(amount))
+    return formatting.number(Decimal(end))
+
+
+def _between(low: str, high: str) -> Text:
+    if low and high:
+        return Text("{low} to {high}", "{low} 至 {high}").filled(low=low, high=high)
+    if low:
+        return Text("at least {low}", "至少 {low}").filled(low=low)
+    return Text("at most {high}", "至多 {high}").filled(high=high)
+
+
+def _chip(name: Text, said: str) -> str:
+    return str(Text("{name}: {said}", "{name}：{said}").filled(name=name, said=said))
 
 
 def _said(name: str, value: str) -> str:

@@ -41,6 +41,7 @@ def customers(request: ConsoleRequest) -> HttpResponse:
         listed = [{"card": card, "scores": None} for card in queries.page(limit=SIZE)]
     context = {
         "rows": listed,
+        "total": _total(asked, snapshot, wanted, len(listed), more=bool(rows.after or request.GET.get("after"))),
         "tags": queries.tags_of(ids),
         "following": rows.after,
         "asked": asked,
@@ -59,6 +60,15 @@ def customers(request: ConsoleRequest) -> HttpResponse:
         "shared": request.actor.may("customers.merge") and queries.shared_identities(limit=1),
     } | warehouse.customers.stores_and_channels(snapshot)
     return render(request, "console/customers/list.html", context)
+
+
+def _total(
+    asked: filters.Asked, snapshot: warehouse.Snapshot, wanted: warehouse.customers.Filters, shown: int, *, more: bool
+) -> int | None:
+    """How many customers the whole list has; None where the search stopped looking for more."""
+    if asked.q and len(wanted.ids or ()) == filters.MOST_FOUND:
+        return None
+    return warehouse.customers.count(snapshot, filters=wanted) if more else shown
 
 
 def _ids(request: ConsoleRequest) -> list[int]:
@@ -88,7 +98,10 @@ def _chosen(request: ConsoleRequest) -> list[int]:
 @require_POST
 def tag_many(request: ConsoleRequest) -> HttpResponse:
     name = request.POST.get("tag", "")
-    done = services.tag(customer_ids=_chosen(request), name=name, by=request.actor)
+    try:
+        done = services.tag(customer_ids=_chosen(request), name=name, by=request.actor)
+    except Invalid as problem:
+        return _not_done(request, problem)
     _told_tag(
         request, done, name, reverse("customers:untag-many"), Text("Tagged {n} customers.", "已给 {n} 位客户打标签。")
     )
@@ -99,7 +112,10 @@ def tag_many(request: ConsoleRequest) -> HttpResponse:
 @require_POST
 def untag_many(request: ConsoleRequest) -> HttpResponse:
     name = request.POST.get("tag", "")
-    done = services.untag(customer_ids=_chosen(request), name=name, by=request.actor)
+    try:
+        done = services.untag(customer_ids=_chosen(request), name=name, by=request.actor)
+    except Invalid as problem:
+        return _not_done(request, problem)
     _told_tag(
         request,
         done,
@@ -107,6 +123,11 @@ def untag_many(request: ConsoleRequest) -> HttpResponse:
         reverse("customers:tag-many"),
         Text("Took the tag off {n} customers.", "已从 {n} 位客户移除标签。"),
     )
+    return back(request, "customers:list")
+
+
+def _not_done(request: ConsoleRequest, problem: Invalid) -> HttpResponse:
+    toast(request, problem.text, kind="fault")
     return back(request, "customers:list")
 
 
@@ -123,7 +144,10 @@ def _told(request: ConsoleRequest, done: list[int], undo: str, text: Text, field
 @page(capability="notes.edit")
 @require_POST
 def note_many(request: ConsoleRequest) -> HttpResponse:
-    made = services.add_notes(customer_ids=_chosen(request), text=request.POST.get("text", ""), by=request.actor)
+    try:
+        made = services.add_notes(customer_ids=_chosen(request), text=request.POST.get("text", ""), by=request.actor)
+    except Invalid as problem:
+        return _not_done(request, problem)
     said = Text("Wrote the note about {n} customers.", "已为 {n} 位客户写下备注。")
     _told(request, made, reverse("customers:delete-notes"), said, {})
     return back(request, "customers:list")
@@ -159,7 +183,8 @@ def export(request: ConsoleRequest) -> HttpResponse:
 @page(capability="customers.export")
 def exported(request: ConsoleRequest, job_id: str) -> HttpResponse:
     path = exports.exported(job_id, by=request.actor)
-    return FileResponse(path.open("rb"), as_attachment=True, filename="customers.csv")  # type: ignore[return-value]
+    written = formatting.local(int(path.stat().st_mtime * 1_000_000))
+    return FileResponse(path.open("rb"), as_attachment=True, filename=f"customers-{written:%Y%m%d-%H%M}.csv")  # type: ignore[return-value]
 
 
 @page(capability="customers.view")

@@ -78,10 +78,14 @@ def event(request: HttpRequest, message_id: str) -> HttpResponse:
 def catalogue(request: HttpRequest) -> HttpResponse:
     """Every event that the system knows, generated from the code."""
     groups = [
-        (text, [(entry, list(entry.payload.model_fields)) for entry in catalog.CATALOG.values() if entry.group == key])
+        (
+            key,
+            text,
+            [(entry, list(entry.payload.model_fields)) for entry in catalog.CATALOG.values() if entry.group == key],
+        )
         for key, text in catalog.GROUPS.items()
     ]
-    return render(request, "console/events/catalogue.html", {"groups": [(t, e) for t, e in groups if e]})
+    return render(request, "console/events/catalogue.html", {"groups": [group for group in groups if group[2]]})
 
 
 @page(capability="quarantine.repair")

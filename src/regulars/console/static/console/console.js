@@ -83,6 +83,13 @@
   on("input", "[data-confirm]", function (e, input) {
     input.form.querySelector("[data-confirmed]").disabled = input.value.trim() !== input.dataset.confirm;
   });
+  // a button whose form serves several deeds names the field that this one can't do without
+  on("click", "[data-needs]", function (e, button) {
+    var field = document.getElementById(button.dataset.needs);
+    field.required = true;
+    if (!field.reportValidity()) e.preventDefault();
+    field.required = false;
+  });
   // a choice that sends its form at once
   on("change", "[data-send]", function (e, input) { input.form.requestSubmit(); });
   // tabs: a click or the arrow keys
