@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from tests.house.conftest import ROOT, Result, Server, free_port
-from tests.house.test_scaled import Process, Wait, database, launched, rows  # noqa: F401 (fixtures)
+from tests.house.test_scaled import Process, Wait, database, lake, launched, rows  # noqa: F401 (fixtures)
 from tests.house.test_serve import ADD_WRITE_KEY, DJANGO, script
 
 SPACE, TURN = 0x7265_6775, 1  # of the lake's locks (warehouse.lake.changes)
@@ -88,10 +88,9 @@ def lake_holds(server: Server) -> tuple[int, int, bool]:
 @pytest.mark.timeout(600)
 def test_one_lake_holds_each_event_once_and_tells_the_figures_of_one_file_whoever_is_killed(
     launched: Callable[..., list[Process]], new_server: Callable[[], Server], database: str, spark: str,  # noqa: F811
-    tmp_path: Path, wait_for: Wait,
+    lake: Path, tmp_path: Path, wait_for: Wait,  # noqa: F811
 ) -> None:  # fmt: skip
-    lake = {"REGULARS_LAKE": str(tmp_path / "lake"), "REGULARS_SPARK": spark}
-    webs, workers = (processes := launched("web", "web", "worker", "worker", **lake))[:2], processes[2:]
+    webs, workers = (processes := launched("web", "web", "worker", "worker", REGULARS_SPARK=spark))[:2], processes[2:]
     wait_for(lambda: all(one.up() for one in processes), 120, "all to be up")
     script(webs[0], ADD_WRITE_KEY)
     told = orders()
@@ -119,7 +118,7 @@ def test_one_lake_holds_each_event_once_and_tells_the_figures_of_one_file_whoeve
     # Another dies in a full refresh that has computed everything and waits for its turn to say so.
     workers[0].launch()
     wait_for(lambda: workers[0].log.count("Regulars: working") == 2, 60, "the worker to be back")
-    computed = tmp_path / "lake" / "scores"
+    computed = lake / "scores"
     with ThreadPoolExecutor(1) as pool, psycopg.connect(database) as turn:
         turn.execute("SELECT pg_advisory_xact_lock(%s, %s)", [SPACE, TURN])
         before = set(computed.glob("*"))

@@ -11,6 +11,8 @@ import pytest
 
 from regulars.accounts.actors import SYSTEM
 from regulars.accounts.services import change_settings
+from regulars.eventlog import dispatch
+from regulars.eventlog.queries import after
 from regulars.kernel import clock
 from regulars.warehouse import engine, feed, lake, queries, refresh
 from regulars.warehouse.lake import changes
@@ -55,13 +57,22 @@ def test_a_full_refresh_is_due_for_a_reason(happened: Happened, people: Any) -> 
             return refresh.due()
 
     assert due_at("2026-03-01 12:00") == ""  # nothing to judge
-    happened("Order Completed", 1, "2026-03-01 10:00", total=10)
+    for _ in range(8):
+        happened("Order Completed", 1, "2026-03-01 10:00", total=10)
+    with clock.frozen(at("2026-03-01 12:00")):
+        dispatch.number()
+        feed.handle(after(0, 5))
+        assert refresh.due() == ""  # the log has more
     assert due_at("2026-03-01 12:00") == "first"
     refreshed("2026-03-01 12:00")
     happened("Order Completed", 1, "2026-03-01 11:00", total=10)
     assert due_at("2026-03-01 12:59") == ""  # the live refresh is enough
     assert due_at("2026-03-01 13:01") == "hour"
     refreshed("2026-03-01 13:01")
+    for _ in range(3):
+        happened("Order Completed", 2, "2026-03-01 12:00", total=10)
+    assert due_at("2026-03-01 13:02") == "grown"
+    refreshed("2026-03-01 13:02")
     assert due_at("2026-03-01 15:59") == ""
     assert due_at("2026-03-01 16:01") == "day"  # midnight in Shanghai
     refreshed("2026-03-01 16:01")

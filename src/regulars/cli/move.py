@@ -23,12 +23,14 @@ def command(url: str, recent_only: bool) -> None:
         "  export REGULARS_DATABASE_URL='{url}'\n"
         "  export REGULARS_SECRET=$(cat {home}/secret.key)\n"
         "  export REGULARS_FILES={home}\n"
+        "  export REGULARS_LAKE=…  # a new folder for the history\n"
         "and another data folder (docs/scaling.md). The figures are computed anew from the log.",
         "已迁移 {rows:,} 行，其中事件 {events:,} 个；两边日志的校验和均为 {checksum}。\n"
         "此后请这样启动：\n"
         "  export REGULARS_DATABASE_URL='{url}'\n"
         "  export REGULARS_SECRET=$(cat {home}/secret.key)\n"
         "  export REGULARS_FILES={home}\n"
+        "  export REGULARS_LAKE=…  # 存放历史数据的新目录\n"
         "并使用另一个数据目录（见 docs/scaling.md）。全部数字将由日志重新计算。",
     )
     click.echo(str(text.filled(**done)))

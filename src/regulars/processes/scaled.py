@@ -21,16 +21,20 @@ def check(command: str) -> None:
         )
     missing = [
         name
-        for name, value in (("REGULARS_SECRET", settings.SECRET_GIVEN), ("REGULARS_FILES", settings.FILES))
+        for name, value in (
+            ("REGULARS_LAKE", settings.LAKE),
+            ("REGULARS_SECRET", settings.SECRET_GIVEN),
+            ("REGULARS_FILES", settings.FILES),
+        )
         if not value
     ]
     if missing:
         raise Conflict(
             "not_shared",
             Text(
-                "Set {names} to the same values for all web and worker processes: the key that signs sessions, and a "
-                "folder that all of them reach (docs/scaling.md).",
-                "请为所有 web 与 worker 进程设置相同的 {names}：签名会话的密钥，以及它们都能访问的目录"
-                "（见 docs/scaling.md）。",
+                "Set {names} to the same values for all web and worker processes: the key that signs sessions, and two "
+                "folders that all of them reach, one for the history and one for uploads (docs/scaling.md).",
+                "请为所有 web 与 worker 进程设置相同的 {names}：签名会话的密钥，以及它们都能访问的两个目录，"
+                "分别存放历史数据与上传文件（见 docs/scaling.md）。",
             ).filled(names=", ".join(missing)),
         )

@@ -22,6 +22,7 @@ import ibis
 from regulars.accounts.queries import Business, business
 from regulars.analytics import engines, facts, scores, traits
 from regulars.analytics.cutoffs import Cutoffs, Thresholds
+from regulars.eventlog import queries as eventlog
 from regulars.kernel import clock
 from regulars.warehouse import engine, feed, lake, queries, schema, worth
 from regulars.warehouse.queries.snapshot import LARGE
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 
 MANY = 50_000
 """More changed customers than this are quicker judged with everybody else."""
+GROWN = 1.25
+"""With so many times the events, thresholds and models are learned anew at once: after an import, say."""
 HOURLY = 3_600_000_000
 WEEKLY = 7 * 86_400_000_000
 """So often everything is folded anew although nothing asks for it: rows that were replaced leave gaps in the tables."""
@@ -92,7 +95,8 @@ def due(*, patient: bool = True) -> str:
     position = engine.meta("position", 0)
     last, own = state(), business()
     if last is None:
-        return "first" if position else ""
+        # What is learned from the beginning of a long log (one that was moved here) isn't what its customers are like.
+        return "first" if position and position * 1.01 >= eventlog.last_position() else ""
     now = clock.micros()
     # Not without a pause: while a file is being taken in, the day of its last order moves with every batch.
     if patient and 0 <= now - last.refreshed_at < max(1_000_000, 5_000 * last.took_ms):
@@ -104,6 +108,8 @@ def due(*, patient: bool = True) -> str:
         return "stale"
     if last.as_of != as_of_day(own):
         return "day"
+    if position > last.position * GROWN:
+        return "grown"
     if position > last.position and not 0 <= now - last.refreshed_at <= HOURLY:
         return "hour"
     return "many" if _waiting() > MANY else ""
