@@ -252,7 +252,8 @@ def test_two_are_merged_after_a_preview_and_taken_apart_again(judged: dict[str, 
     assert queries.root_of(ming) == rain
     assert queries.get(rain).fields["name"] == "李明"
     assert client.get(f"/customers/{ming}")["Location"] == f"/customers/{rain}"
-    _undo(client, page)
+    apart = _undo(client, page)
+    assert apart.redirect_chain == [(f"/customers/{rain}", 302)]  # where one was, not the other
     assert queries.root_of(ming) == ming
     assert [queries.get(id).fields["name"] for id in (rain, ming)] == ["王小雨", "李明"]
 

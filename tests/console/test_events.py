@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from regulars.accounts.actors import SYSTEM
+from regulars.accounts.services import add_write_key
 from regulars.catalog import Fault
 from regulars.eventlog import queries
 from regulars.eventlog.quarantine import BadEvent, put
+from regulars.eventlog.services import NewEvent, append
 from regulars.jobs import presence
 from regulars.kernel import clock
 from regulars.kernel.languages import Text
@@ -63,7 +66,8 @@ def test_a_bad_event_is_repaired_and_taken(admin: Client) -> None:
     answer = admin.post(f"/events/quarantine/one/{id}", {"payload": json.dumps(still)})
     assert answer.status_code == 422
     good = still | {"properties": {"order_id": "A1", "total": 12}}
-    assert admin.post(f"/events/quarantine/one/{id}", {"payload": json.dumps(good)}).status_code == 302
+    taken = admin.post(f"/events/quarantine/one/{id}", {"payload": json.dumps(good)})
+    assert taken.status_code == 302 and "code=wrong_type&field=total" in taken["Location"]  # to the others of this kind
     assert queries.by_message_id("bad-1").properties["total"] == 12
     assert queries.quarantined() == []
 
@@ -74,6 +78,28 @@ def test_discarding_can_be_undone(admin: Client) -> None:
     assert queries.quarantined() == []
     admin.post("/events/quarantine/restore", {"ids": str(id)})
     assert [row.id for row in queries.quarantined()] == [id]
+
+
+def test_nothing_is_sent_in_again_or_discarded_unless_it_is_chosen(admin: Client) -> None:
+    aside(properties={"total": "x"})
+    for what in ("replay", "discard", "restore"):
+        said = admin.post(f"/events/quarantine/{what}", {"next": "/events/quarantine"}, follow=True).content.decode()
+        assert "Choose the events first." in said
+    assert len(queries.quarantined()) == 1
+
+
+def test_a_filter_that_no_event_meets_is_told_from_a_log_without_any(admin: Client) -> None:
+    assert "Nothing has arrived yet" in admin.get("/events").content.decode()
+    build()
+    found = admin.get("/events?name=Drone+Landed").content.decode()
+    assert "No such event" in found and "Nothing has arrived yet" not in found
+
+
+def test_an_event_says_by_which_key_it_came(admin: Client) -> None:
+    key = add_write_key(name="web shop", by=SYSTEM)
+    now = clock.now()
+    append([NewEvent("k1", "Page Viewed", None, now, now, {}, {}, f"track:{key.pk}")])
+    assert "Tracking · web shop" in admin.get("/events").content.decode()
 
 
 def test_a_whole_reason_is_sent_in_again_at_once(admin: Client) -> None:

@@ -17,6 +17,7 @@ from regulars.eventlog import dispatch
 from regulars.eventlog import queries as log
 from regulars.imports import files
 from regulars.imports.models import Import
+from regulars.jobs.models import Job
 from regulars.kernel import clock
 from regulars.kernel.errors import Conflict, Forbidden
 from regulars.wiring import erasures, exports, receiving
@@ -139,6 +140,22 @@ def test_files_lose_the_person_and_the_receipt_says_what_is_left() -> None:
     assert [one.until for one in receipt.remains] == [TUESDAY + timedelta(hours=2), MONDAY + timedelta(days=30)]
     with pytest.raises(Conflict):
         erasures.erase(customer_id=id, by=SYSTEM)
+
+
+def test_names_of_files_and_jobs_lose_the_person_and_others_keep_theirs() -> None:
+    id = ordered("m1", MONDAY).record_id or 0
+    for name in ("orders of user-4711.csv", "138 1234 5678.xlsx", "November.csv"):
+        Import.objects.create(kind="orders", name=name, size=1, digest="", state="done")
+        Job.objects.create(kind="imports.run", title={"en": f"Import {name}", "zh": f"导入 {name}"}, actor="system")
+    failed = {"en": "user-4711 twice", "zh": "user-4711 重复"}
+    Job.objects.create(kind="x", title={"en": "Export", "zh": "导出"}, error=failed, actor="system")
+    assert erasures.erase(customer_id=id, by=SYSTEM).rows == 5
+    kept = list(Import.objects.order_by("id").values_list("id", "name"))
+    assert [name for _, name in kept] == [f"{kept[0][0]}.csv", f"{kept[1][0]}.xlsx", "November.csv"]
+    assert [job.title["en"] for job in Job.objects.order_by("id")] == [
+        "Name erased with a person", "Name erased with a person", "Import November.csv", "Name erased with a person",
+    ]  # fmt: skip
+    assert not Job.objects.exclude(error=None).exists()
 
 
 def test_who_may_not_erase_touches_no_file(actors: dict[str, Any]) -> None:

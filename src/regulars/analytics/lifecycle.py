@@ -1,18 +1,22 @@
 """The stages of a customer's life with the business, judged by rhythm: one rule for today and for every past month."""
 
+from typing import get_args
+
 import ibis
 import ibis.expr.types as ir
 
 from regulars.analytics.cutoffs import Cutoffs, Thresholds
 from regulars.kernel.languages import Text
+from regulars.rules.schema import Stage
 
-STAGES: dict[str, Text] = {
-    "potential": Text(en="Potential", zh="潜在"),
-    "new": Text(en="New", zh="新客"),
-    "active": Text(en="Active", zh="活跃"),
-    "dormant": Text(en="Dormant", zh="沉睡"),
-    "lost": Text(en="Lost", zh="流失"),
-}
+_NAMES = (
+    Text(en="Potential", zh="潜在"),
+    Text(en="New", zh="新客"),
+    Text(en="Active", zh="活跃"),
+    Text(en="Dormant", zh="沉睡"),
+    Text(en="Lost", zh="流失"),
+)
+STAGES: dict[str, Text] = dict(zip(get_args(Stage), _NAMES, strict=True))
 
 MEANING: dict[str, Text] = {
     "potential": Text(en="Has not bought yet.", zh="尚未购买。"),

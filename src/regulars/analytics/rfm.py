@@ -3,21 +3,25 @@
 After Hughes, Strategic Database Marketing (1994): fifths of the population for each of the three.
 """
 
+from typing import get_args
+
 import ibis
 import ibis.expr.types as ir
 
 from regulars.analytics.cutoffs import Cutoffs, Thresholds
 from regulars.kernel.languages import Text
+from regulars.rules.schema import Group
 
-GROUPS: dict[str, Text] = {
-    "champions": Text(en="High-value", zh="高价值"),
-    "loyal": Text(en="Loyal", zh="忠诚"),
-    "potential": Text(en="Potential", zh="潜力"),
-    "new": Text(en="New", zh="新客"),
-    "needs_attention": Text(en="Needs attention", zh="需关注"),
-    "dormant": Text(en="Dormant", zh="沉睡"),
-    "lost": Text(en="Lost", zh="流失"),
-}
+_NAMES = (
+    Text(en="High-value", zh="高价值"),
+    Text(en="Loyal", zh="忠诚"),
+    Text(en="Potential", zh="潜力"),
+    Text(en="New", zh="新客"),
+    Text(en="Needs attention", zh="需关注"),
+    Text(en="Dormant", zh="沉睡"),
+    Text(en="Lost", zh="流失"),
+)
+GROUPS: dict[str, Text] = dict(zip(get_args(Group), _NAMES, strict=True))
 """Keys in order of worth, with their usual names; a business can give its own (`Cutoffs.names`)."""
 
 MEANING: dict[str, Text] = {

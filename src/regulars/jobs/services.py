@@ -1,5 +1,6 @@
 """Starting and cancelling long work."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
@@ -43,3 +44,13 @@ def cancel(*, id: str, by: Actor) -> None:
     else:
         return
     audit(by=by, action="Job Cancelled", object_kind="job", object_id=id, details={"kind": job.kind})
+
+
+def forget_person(named_in: Callable[[str], bool]) -> int:
+    """Take an erased person's name out of what jobs say of themselves, such as the file they read: how many did."""
+    said = Job.objects.only("id", "title", "note", "error").iterator()
+    named = [job for job in said if any(named_in(text["zh"]) for text in (job.title, job.note, job.error) if text)]
+    for job in named:
+        job.title = in_both(Text("Name erased with a person", "名称已随个人信息删除"))
+        job.note = job.error = None
+    return Job.objects.bulk_update(named, ["title", "note", "error"], batch_size=500)

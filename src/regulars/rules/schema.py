@@ -1,7 +1,7 @@
 """Rules as data: a tree discriminated on `kind`, stored as JSON with a version, validated on the way in and out.
 
 Leaves about customers: stage, rfm_group, score, store, channel, warned, known, listed. Leaves about an event: text,
-number. Keys of stages and groups are those of analytics. Money is in minor units.
+number. Stages and groups have their keys here; analytics names and computes them. Money is in minor units.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,6 +16,7 @@ VERSION = 1
 MOST_LEAVES = 200
 MOST_DEPTH = 12
 
+# In the order of life, and of worth.
 Stage = Literal["potential", "new", "active", "dormant", "lost"]
 Group = Literal["champions", "loyal", "potential", "new", "needs_attention", "dormant", "lost"]
 Column = Literal[

@@ -13,6 +13,7 @@ from regulars.accounts.actors import Actor
 from regulars.accounts.services import audit
 from regulars.customers import services as customers
 from regulars.imports import services as imports
+from regulars.jobs import services as jobs
 from regulars.kernel import clock
 from regulars.kernel.languages import Text
 from regulars.wiring import exports
@@ -54,6 +55,7 @@ def erase(*, customer_id: int, by: Actor) -> Receipt:
     """
     person = customers.person(customer_id=customer_id, by=by)
     rows, waiting = imports.forget_person(person.named_in)
+    rows += jobs.forget_person(person.named_in)
     for door in settings.ERASED_IN_DOORS:
         rows += import_string(door)(person)
     records = customers.erase(customer_id=customer_id, by=by)

@@ -34,7 +34,7 @@ def merge(request: ConsoleRequest, id: int) -> HttpResponse:
             problem = fault
         else:
             said = Text("They are one customer now.", "已合并为一位客户。")
-            toast(request, said, undo=reverse("customers:unmerge", args=[done]))
+            toast(request, said, undo=reverse("customers:unmerge", args=[done]), fields={"stay": str(target)})
             return redirect("customers:page", target)
     if other and problem is None:
         try:

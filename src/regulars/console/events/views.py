@@ -3,6 +3,7 @@
 import json
 import shlex
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -10,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from regulars import catalog
+from regulars.accounts.queries import api_keys, names_of, write_keys
 from regulars.console.requests import back, number, numbers, page
 from regulars.console.toasts import toast
 from regulars.customers.queries import by_ids
@@ -45,9 +47,15 @@ def live(request: HttpRequest) -> HttpResponse:
         "sources": SOURCES.items(),
         "names": sorted(catalog.CATALOG),
         "after": found[-1].id if len(found) == 50 else None,
+        "keys": _keys(),
     }
     fragment = "console/events/_arrived.html" if since is not None and request.headers.get("HX-Request") else ""
     return render(request, fragment or "console/events/live.html", filled)
+
+
+def _keys() -> dict[str, str]:
+    """Names of the keys with which events come, by source."""
+    return {f"track:{key.pk}": key.name for key in write_keys()} | {f"api:{key.pk}": key.name for key in api_keys()}
 
 
 def as_curl(row: EventRow, host: str) -> str:
@@ -69,6 +77,8 @@ def event(request: HttpRequest, message_id: str) -> HttpResponse:
         "row": row,
         "card": cards.get(row.record_id) if row.record_id else None,
         "known": catalog.CATALOG.get(row.name),
+        "keys": _keys(),
+        "who": names_of({row.actor}).get(row.actor, "") if row.actor else "",
         "curl": as_curl(row, request.build_absolute_uri("/").rstrip("/")),
     }
     return render(request, "console/events/event.html", filled)
@@ -100,6 +110,7 @@ def quarantine(request: HttpRequest) -> HttpResponse:
         "groups": queries.quarantine_groups(state=state),
         "rows": rows,
         "after": rows[-1].id if len(rows) == 50 else None,
+        "keys": _keys(),
     }
     return render(request, "console/events/quarantine.html", filled)
 
@@ -113,10 +124,17 @@ def _ids(request: HttpRequest) -> list[int]:
     return [row.id for row in queries.quarantined(limit=aside.BATCH, **key)]
 
 
+def _none_chosen(request: HttpRequest) -> HttpResponse:
+    toast(request, Text("Choose the events first.", "请先勾选事件。"), kind="note")
+    return back(request, "events:quarantine")
+
+
 @page(capability="quarantine.repair")
 @require_POST
 def replay(request: HttpRequest) -> HttpResponse:
     ids = _ids(request)
+    if not ids:
+        return _none_chosen(request)
     taken = aside.replay(ids=ids, intake=send_in_again, by=request.actor)  # type: ignore[attr-defined]
     left = len(ids) - taken
     text = (
@@ -134,6 +152,8 @@ def replay(request: HttpRequest) -> HttpResponse:
 @require_POST
 def discard(request: HttpRequest) -> HttpResponse:
     ids = _ids(request)
+    if not ids:
+        return _none_chosen(request)
     count = aside.discard(ids=ids, by=request.actor)  # type: ignore[attr-defined]
     undo = {"ids": ",".join(map(str, ids)), "next": request.POST.get("next", "")}
     toast(
@@ -149,6 +169,8 @@ def discard(request: HttpRequest) -> HttpResponse:
 @require_POST
 def restore(request: HttpRequest) -> HttpResponse:
     ids = numbers(request.POST.get("ids", "").split(",")) or _ids(request)
+    if not ids:
+        return _none_chosen(request)
     count = aside.restore(ids=ids, by=request.actor)  # type: ignore[attr-defined]
     toast(request, Text("{n} are back in quarantine.", "{n} 个已放回隔离区。").filled(n=count))
     return back(request, "events:quarantine")
@@ -174,12 +196,13 @@ def one(request: HttpRequest, id: int) -> HttpResponse:
                 ) from None
             if aside.repair(id=id, payload=payload, intake=send_in_again, by=request.actor):  # type: ignore[attr-defined]
                 toast(request, Text("Repaired and taken.", "已修复并接收。"))
-                return HttpResponseRedirect(reverse("events:quarantine"))
+                same = {"code": row.code, "field": row.field, "name": row.name}
+                return HttpResponseRedirect(f"{reverse('events:quarantine')}?{urlencode(same)}")
             row = queries.quarantined_event(id)
             problem = Invalid(row.code, row.reason, field="payload")
         except Invalid as fault:
             problem = fault
-    filled = {"row": row, "typed": typed, "problem": problem}
+    filled = {"row": row, "typed": typed, "problem": problem, "keys": _keys()}
     return render(request, "console/events/one.html", filled, status=422 if problem else 200)
 
 

@@ -196,6 +196,23 @@ def mood(key: str | None) -> SafeString:
     )  # fmt: skip
 
 
+_SOURCES: dict[str, Text] = {
+    "track": Text("Tracking", "跟踪 SDK"),
+    "api": Text("API", "API"),
+    "import": Text("Import", "导入"),
+    "service": Text("Console and API", "控制台与 API"),
+    "demo": Text("Demo", "演示数据"),
+}
+
+
+@register.simple_tag
+def source(given: str, keys: dict[str, str]) -> str:
+    """Where an event came from: "Tracking · web shop", "Import 12"; `keys` are names of keys by source."""
+    kind, _, id = given.partition(":")
+    said = str(_SOURCES.get(kind, given))
+    return f"{said} · {keys[given]}" if given in keys else f"{said} {id}".strip()
+
+
 @register.simple_tag
 def taste(key: str | None) -> Text | str:
     return explanations.taste_text(key) if key else ""

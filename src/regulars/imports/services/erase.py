@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 from regulars.imports import files
 from regulars.imports.models import Import
@@ -10,13 +11,21 @@ from regulars.imports.services.cancel import KEPT
 
 
 def forget_person(named_in: Callable[[str], bool]) -> tuple[int, datetime | None]:
-    """Take the rows that name the person out of the rejected rows of every import: how many. And until when files that
-    aren't imported to their end yet are kept at most (None: there are none): those are left as they are.
+    """Take the rows that name the person out of the rejected rows of every import, and the names of files that do: how
+    many. And until when files that aren't imported to their end yet are kept at most (None: there are none): those are
+    left as they are.
     """
-    rows = sum(_forget(id, named_in) for id in files.kept())
+    rows = sum(_forget(id, named_in) for id in files.kept()) + _rename(named_in)
     waiting = Import.objects.filter(state__in=("uploaded", "mapped", "running"), id__in=files.kept())
     last = waiting.order_by("-created_at").values_list("created_at", flat=True).first()
     return rows, None if last is None else last + KEPT
+
+
+def _rename(named_in: Callable[[str], bool]) -> int:
+    named = [row for row in Import.objects.only("id", "name").iterator() if named_in(row.name)]
+    for row in named:
+        row.name = f"{row.pk}{Path(row.name).suffix}"
+    return Import.objects.bulk_update(named, ["name"], batch_size=500)
 
 
 def _forget(id: int, named_in: Callable[[str], bool]) -> int:

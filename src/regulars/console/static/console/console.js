@@ -83,6 +83,11 @@
   on("input", "[data-confirm]", function (e, input) {
     input.form.querySelector("[data-confirmed]").disabled = input.value.trim() !== input.dataset.confirm;
   });
+  // what a hover explains goes away with Escape
+  document.addEventListener("keydown", function (e) {
+    if (e.key !== "Escape") return;
+    document.querySelectorAll(".explained[aria-describedby]").forEach(function (b) { tabler.Popover.getInstance(b).hide(); });
+  });
   // a button whose form serves several deeds names the field that this one can't do without
   on("click", "[data-needs]", function (e, button) {
     var field = document.getElementById(button.dataset.needs);
