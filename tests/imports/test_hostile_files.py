@@ -15,6 +15,7 @@ import pytest
 import xlsxwriter
 
 from regulars.imports import queries, reading, services
+from regulars.imports.reading import apart
 from regulars.kernel.errors import Problem
 from tests.imports.worlds import imported, log, rejects, uploaded, written
 
@@ -157,7 +158,7 @@ def test_a_file_that_cant_be_read_is_refused_clearly_and_nothing_goes_in(
 def test_what_takes_all_memory_to_read_takes_it_in_a_process_of_its_own_and_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "SEALED_MEMORY", 1 << 30)
+    monkeypatch.setattr(apart, "SEALED_MEMORY", 1 << 30)
     long = pa.DictionaryArray.from_arrays(pa.array([0] * 50_000, pa.int32()), pa.array(["y" * 40_000]))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for data in (repeating(), parquet(order=long, date=long)):

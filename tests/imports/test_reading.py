@@ -11,6 +11,7 @@ import pytest
 import xlsxwriter
 
 from regulars.imports import reading
+from regulars.kernel.errors import Invalid
 from tests.imports.worlds import written
 
 MORNING = datetime.datetime.fromisoformat("2011-12-09T08:26:00")
@@ -115,7 +116,7 @@ def test_excel_gives_dates_numbers_and_texts_and_skips_titles(tmp_path: Path) ->
     assert reading.layout(path).remarks == [
         ("The file has 2 sheets; “订单” is read.", "文件有 2 个工作表，读取的是“订单”。")
     ]
-    with pytest.raises(reading.Invalid) as refused:
+    with pytest.raises(Invalid) as refused:
         reading.layout(path, sheet="2025")
     assert refused.value.field == "sheet"
 
