@@ -211,5 +211,9 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": os.environ.get("REGULARS_LOG", "WARNING")},
-    "loggers": {"regulars": {"level": os.environ.get("REGULARS_LOG", "INFO")}, "sqlglot": {"level": "ERROR"}},
+    "loggers": {
+        "regulars": {"level": os.environ.get("REGULARS_LOG", "INFO")},
+        "sqlglot": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},  # a stack trace for whatever strangers ask for
+    },
 }

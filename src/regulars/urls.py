@@ -7,6 +7,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("regulars.console.urls")),
 ]
 
+handler400 = "regulars.console.frame.views.malformed"
 handler403 = "regulars.console.frame.views.forbidden"
 handler404 = "regulars.console.frame.views.not_found"
 handler500 = "regulars.console.frame.views.broken"

@@ -33,6 +33,7 @@ _NOT_SENT = _HOP | {b"expect", _FROM}
 _AWAY = Text(
     "The console is starting or busy. Try again in a moment.", "控制台正在启动或繁忙，请稍后再试。"
 )  # fmt: skip
+_MALFORMED = Text("The request's headers can't be understood.", "无法理解请求头。")
 
 log = logging.getLogger(__name__)
 
@@ -77,10 +78,15 @@ class _Passing:
             if not passing.done():
                 passing.cancel()
             await passing
-        except (asyncio.CancelledError, _Gone):
+        except asyncio.CancelledError:
             pass
+        except _Gone:  # or its body is none
+            if not self.started:
+                await _refuse(self.send, 400)
         except httpcore.TimeoutException:
             await self._failed(504)
+        except httpcore.LocalProtocolError:  # two hosts, a cookie with a line break: not to be passed on
+            await self._failed(400)
         except (httpcore.NetworkError, httpcore.ProtocolError) as error:
             log.warning("the console didn't answer %s: %r", self.scope["path"], error)
             await self._failed(502)
@@ -147,11 +153,14 @@ def _headers(scope: Scope, has_body: bool) -> list[tuple[bytes, bytes]]:
 
 
 async def _refuse(send: Send, status: int) -> None:
-    body = f"{_AWAY.en}\n{_AWAY.zh}\n".encode()
+    text = _MALFORMED if status == 400 else _AWAY
+    body = f"{text.en}\n{text.zh}\n".encode()
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode()),
-        (b"retry-after", b"2"), (b"cache-control", b"no-store"),
+        (b"cache-control", b"no-store"),
     ]  # fmt: skip
+    if status != 400:
+        headers.append((b"retry-after", b"2"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -301,3 +301,28 @@ def test_whatever_is_sent_is_refused_or_kept_and_never_a_server_error(tracking: 
         events = json.loads(body)["batch"] if placed.record.kind in ("batch", "import") else [body]
         drafts, bad = envelope.parse(placed)
         assert len(drafts) + len(bad) == len(events)
+
+
+def test_a_body_that_doesnt_come_in_time_is_ended_and_one_that_ends_early_is_refused(
+    tracking: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "PATIENCE", 0.01)
+    shop, told = tracking(), list[Any]()
+    scope = {"type": "http", "method": "POST", "path": "/v1/track", "query_string": b"", "headers": []}
+
+    async def nothing() -> Any:
+        await asyncio.Event().wait()
+
+    async def half() -> Any:
+        return {"type": "http.disconnect"} if told else {"type": "http.request", "body": b"{", "more_body": True}
+
+    async def send(message: Any) -> None:
+        told.append(message.get("status"))
+
+    async def two_slow_ones() -> None:
+        await asyncio.gather(*(shop.application(scope, nothing, send) for _ in range(2)))
+
+    asyncio.run(two_slow_ones())
+    asyncio.run(shop.application(scope, half, send))
+    assert told == [408, None, 408, None, 400, None]
+    assert shop.records() == []

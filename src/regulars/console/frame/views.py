@@ -4,6 +4,7 @@ import sys
 from typing import Any
 
 from django.contrib.auth import authenticate, login, logout
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -121,6 +122,19 @@ def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
             ),
         ),
     )
+
+
+_NOT_OUR_HOST = Text(
+    "This server isn't asked for under this name. Whoever runs it adds the name to REGULARS_HOSTS (docs/settings.md).",
+    "此服务器不接受以该域名访问。请管理员将该域名加入 REGULARS_HOSTS（见 docs/settings.md）。",
+)
+_MALFORMED = Text("The request can't be understood.", "无法理解该请求。")
+
+
+def malformed(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Plain, as nothing of such a request is to be believed; most often this is a name that nobody has allowed."""
+    text = _NOT_OUR_HOST if isinstance(exception, DisallowedHost) else _MALFORMED
+    return HttpResponse(f"{text.en}\n{text.zh}\n", status=400, content_type="text/plain; charset=utf-8")
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -4,6 +4,7 @@ What an event means isn't judged here (unless the client asks for it with X-Stri
 faulty is accepted, and the events go to quarantine.
 """
 
+import asyncio
 import math
 import time
 import zlib
@@ -29,6 +30,8 @@ _PATHS = {f"/v1/{kind}": kind for kind in KINDS} | {
 }
 _PATHS["/beacon/v1/batch"] = "batch"  # RudderStack's beacon: write key in the query
 _PATHS |= {f"{path}/": kind for path, kind in _PATHS.items()}
+PATIENCE = 30.0  # seconds for a body to come; it is ended within twice that
+DROPPED = 32 << 20  # bytes read in vain of a body that is too large, so that the client gets to read the answer
 BUSY_SECONDS = 2  # what a client is asked to wait when the inbox can't take more
 
 _JSON = (b"content-type", b"application/json")
@@ -61,6 +64,8 @@ _FAST = Text(
     "This key sends more events than it may. Send again after Retry-After seconds.",
     "该密钥发送事件过快。请在 Retry-After 指定的秒数之后重试。",
 )
+_CUT_SHORT = Text("The body ends before it is whole.", "请求内容不完整。")
+_SLOW = Text("The body didn't come in time. Send it again.", "请求内容未能及时送达，请重新发送。")
 _METHOD = Text("Use POST here.", "此地址请使用 POST。")
 _NOWHERE = Text("There is nothing at this address.", "此地址不存在。")
 _FAULTY = Text(
@@ -110,6 +115,43 @@ class Rate:
         return 0
 
 
+class Reading:
+    """The requests whose body is still to come. Who doesn't send it, because it is gone or wants to do harm, would have
+    its connection for ever, and there are only so many. A timer for each request costs ten times as much.
+    """
+
+    def __init__(self) -> None:
+        self._young: set[asyncio.Task[Any]] = set()
+        self._old: set[asyncio.Task[Any]] = set()
+        self._late: set[asyncio.Task[Any]] = set()
+        self._looking = False
+
+    def begin(self, task: asyncio.Task[Any]) -> None:
+        if not self._looking:
+            self._looking = True
+            asyncio.get_running_loop().call_later(PATIENCE, self._look)
+        self._young.add(task)
+
+    def end(self, task: asyncio.Task[Any]) -> None:
+        self._young.discard(task)
+        self._old.discard(task)
+
+    def was_late(self, task: asyncio.Task[Any]) -> bool:
+        """Whether the task was cancelled here (told once)."""
+        late = task in self._late
+        self._late.discard(task)
+        return late
+
+    def _look(self) -> None:
+        for task in self._old:
+            self._late.add(task)
+            task.cancel()
+        self._old, self._young = self._young, set()
+        self._looking = bool(self._old)
+        if self._looking:
+            asyncio.get_running_loop().call_later(PATIENCE, self._look)
+
+
 def serves(path: str) -> bool:
     """Whether the path belongs to the tracking API (the rest is Django's)."""
     return (
@@ -121,7 +163,7 @@ def serves(path: str) -> bool:
 
 def build(inbox: Inbox, keys: WriteKeys, *, events_per_second: float = 0, url: str = "") -> Application:
     """The ASGI application over an inbox. `url` is the public address ("https://…") if the Host header doesn't tell."""
-    rate = Rate(events_per_second)
+    rate, reading = Rate(events_per_second), Reading()
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         kind = _PATHS.get(scope["path"])
@@ -139,14 +181,20 @@ def build(inbox: Inbox, keys: WriteKeys, *, events_per_second: float = 0, url: s
                 sent_at = value
             elif name == b"x-strict-mode":
                 strict = value.strip() == b"1"
+        task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]
         try:
-            message = await receive()
-            body = message.get("body", b"")
-            if message.get("more_body") or message["type"] == "http.disconnect":
-                rest = await _rest(message, receive)
-                if rest is None:
-                    return
-                body = rest
+            reading.begin(task)
+            try:
+                message = await receive()
+                body = message.get("body", b"")
+                if message.get("more_body") or message["type"] == "http.disconnect":
+                    body = await _rest(message, receive)
+            except asyncio.CancelledError:
+                if reading.was_late(task):
+                    raise Refusal(408, "slow", _SLOW) from None
+                raise
+            finally:
+                reading.end(task)
             if len(body) > envelope.BATCH_BYTES or body[:2] == b"\x1f\x8b":
                 body = inflated(body)
             body, write_key, events = _skimmed(kind, body)
@@ -182,19 +230,20 @@ def build(inbox: Inbox, keys: WriteKeys, *, events_per_second: float = 0, url: s
     return application
 
 
-async def _rest(message: MutableMapping[str, Any], receive: Receive) -> bytes | None:
-    """The whole body, or None when the client went away before its end."""
+async def _rest(message: MutableMapping[str, Any], receive: Receive) -> bytes:
+    """The whole body. Raises Refusal when it is too large, or ends early; who went away won't read that."""
     parts = [message.get("body", b"")]
     size = len(parts[0])
     while message.get("more_body") or message["type"] == "http.disconnect":
         if message["type"] == "http.disconnect":
-            return None
+            raise Refusal(400, "cut_short", _CUT_SHORT)
         message = await receive()
         part = message.get("body", b"")
         size += len(part)
         if size <= envelope.BATCH_BYTES:
             parts.append(part)
-        # beyond the limit the rest is read and dropped, so that the client gets to read the answer
+        elif size > DROPPED:
+            break
     if size > envelope.BATCH_BYTES:
         raise Refusal(413, "too_large", _LARGE)
     return b"".join(parts)
