@@ -3,7 +3,7 @@ million customers. A busy machine makes them larger, but not as much as the time
 
     PYTHONPATH=src python -m bench.questions --home COPY [--refresh] [--rounds 5] [--only WORDS]
 
-`--home` is a folder that `bench/refresh.py --home … ` made. `--refresh` runs a full refresh first: needed once. Prints
+`--home` is a folder that `python -m bench.refresh HOME` made. `--refresh` runs a full refresh first: needed once. Prints
 the first time (SQL is compiled too), and the median and the 95th percentile of the others.
 """
 

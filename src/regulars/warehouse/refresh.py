@@ -244,7 +244,8 @@ def _build(
     cutoffs = cutoffs_of(own)
     if anew:
         position = engine.meta("position", 0, pen=pen)
-        pen.execute(f"CREATE OR REPLACE TABLE purchases_next AS {engines.sql(facts.purchases)}")
+        # In the order of customers: the rows of one are found without reading all, and are counted faster.
+        pen.execute(f"CREATE OR REPLACE TABLE purchases_next AS {engines.sql(facts.purchases)} ORDER BY customer_id")
         told(1, 4)
         figures = engines.sql(scores.figures, purchases=_NEXT, as_of=as_of, cutoffs=cutoffs)
         pen.execute(f"CREATE TEMP TABLE figures AS {figures}")
@@ -266,7 +267,7 @@ def _build(
     model = worth.fit(pen, as_of=as_of) if relearn else worth.Model.from_json(engine.meta("model", pen=pen))
     told(3, 4)
     into = "CREATE OR REPLACE TABLE scores_next AS"
-    judge(pen, into, as_of=as_of, cutoffs=cutoffs, thresholds=thresholds, model=model)
+    judge(pen, into, as_of=as_of, cutoffs=cutoffs, thresholds=thresholds, model=model, ordered=anew)
     told(4, 4)
     return _Built(position, thresholds, model, customers, folded, anew)
 
@@ -291,12 +292,13 @@ def _carry(pen: duckdb.DuckDBPyConnection, as_of: int, cutoffs: Cutoffs) -> None
 
 def judge(
     pen: duckdb.DuckDBPyConnection, into: str, *, as_of: int, cutoffs: Cutoffs, thresholds: Thresholds,
-    model: worth.Model, source: str = "figures",
+    model: worth.Model, source: str = "figures", ordered: bool = False,
 ) -> None:  # fmt: skip
-    """Scores of the temporary table `figures` into where `into` says."""
+    """Scores of the temporary table `figures` into where `into` says; `ordered` by customer."""
     judged = engines.sql(scores.judged, cutoffs=cutoffs, thresholds=thresholds)
     pen.register("predicted", worth.predicted(pen, model, as_of=as_of, figures=source))
-    pen.execute(f"{into} SELECT {_COLUMNS} FROM ({judged}) LEFT JOIN predicted USING (customer_id)")  # noqa: S608
+    order = "ORDER BY customer_id" if ordered else ""
+    pen.execute(f"{into} SELECT {_COLUMNS} FROM ({judged}) LEFT JOIN predicted USING (customer_id) {order}")  # noqa: S608
     pen.unregister("predicted")
 
 
