@@ -10,6 +10,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
@@ -101,12 +102,10 @@ async def rate(port: int, requests: int, connections: int, batch: int, key: str)
 
 
 def serve(port: int, durable: bool, inbox_folder: str) -> None:
-    from granian.constants import Interfaces
-    from granian.server.embed import Server
-
     from regulars.eventlog.ingest import door
     from regulars.eventlog.ingest.inbox import Inbox
     from regulars.eventlog.ingest.keys import WriteKeys
+    from regulars.processes import answering
 
     class Memory:
         """Answers as soon as it may."""
@@ -116,20 +115,10 @@ def serve(port: int, durable: bool, inbox_folder: str) -> None:
             future.set_result(None)
             return future
 
-    async def main(folder: str) -> None:
-        inbox = Inbox(Path(folder), backlog_bytes=2**40) if durable else Memory()
-        application = door.build(inbox, WriteKeys(lambda: {"bench": 1}))  # type: ignore[arg-type]
-        server = Server(
-            application,
-            address="127.0.0.1",
-            port=port,
-            interface=Interfaces.ASGINL,
-            websockets=False,
-            log_enabled=False,
-        )
-        await server.serve()
-
-    uvloop.run(main(inbox_folder))
+    inbox = Inbox(Path(inbox_folder), backlog_bytes=2**40) if durable else Memory()
+    answers = door.Door(inbox, WriteKeys(lambda: {"bench": 1}))  # type: ignore[arg-type]
+    opened = answering.listening("127.0.0.1", port)
+    answering.answer(answers, opened, stopping=threading.Event(), ready=lambda: None, door=answers)
 
 
 def listens(port: int) -> bool:

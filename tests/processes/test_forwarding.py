@@ -19,10 +19,16 @@ import pytest
 from tests.house.conftest import ROOT, free_port
 
 IN_FRONT = """
-import sys, threading
+import pathlib, sys, threading
+from regulars.eventlog.ingest.door import Door
+from regulars.eventlog.ingest.inbox import Inbox
+from regulars.eventlog.ingest.keys import WriteKeys
 from regulars.processes import answering, forwarding
 public = answering.listening("127.0.0.1", int(sys.argv[1]))
-answering.answer(forwarding.forward(sys.argv[2]), public, stopping=threading.Event(), ready=lambda: print("up", flush=True))
+door = Door(Inbox(pathlib.Path(sys.argv[2] + ".inbox")), WriteKeys(lambda: {"shop": 7}))
+answering.answer(
+    forwarding.forward(sys.argv[2]), public, stopping=threading.Event(), ready=lambda: print("up", flush=True), door=door
+)
 """
 
 
@@ -124,6 +130,19 @@ def test_what_is_asked_and_answered_passes_unchanged(front: Any) -> None:
     assert json.loads(got["x-regulars-from"])["client"][0] == "127.0.0.1"
     assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
     assert httpx.get(f"{url}/nowhere").status_code == 404
+
+
+def test_the_client_is_told_by_its_own_address_also_after_it_has_tracked(front: Any) -> None:
+    host, _, port = front[0].removeprefix("http://").partition(":")
+    track = b"POST /v1/track HTTP/1.1\r\nHost: x\r\nAuthorization: Basic c2hvcDo=\r\nContent-Length: 2\r\n\r\n{}"
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(track)
+        assert client.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
+        client.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        body = b"".join(iter(lambda: client.recv(10_000), b"")).partition(b"\r\n\r\n")[2]
+        here = [host, str(client.getsockname()[1])]
+    got = {name.lower(): value for name, value in json.loads(body)["headers"]}
+    assert json.loads(got["x-regulars-from"]) == {"client": here, "server": [host, port], "scheme": "http"}
 
 
 def test_a_head_has_the_headers_and_no_body(front: Any) -> None:

@@ -91,7 +91,7 @@ def sent(box: Inbox, kind: str, body: bytes) -> int:
         said.append(message)
 
     scope = {"type": "http", "method": "POST", "path": f"/v1/{kind}", "query_string": b"writeKey=rw", "headers": []}
-    asyncio.run(door.build(box, WriteKeys(lambda: {"rw": 1}))(scope, receive, send))
+    asyncio.run(door.Door(box, WriteKeys(lambda: {"rw": 1}))(scope, receive, send))
     while receiving.drain():
         pass
     return int(said[0]["status"])

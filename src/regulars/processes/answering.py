@@ -14,10 +14,13 @@ from granian._granian import SocketHolder
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
+from regulars.eventlog.ingest import direct
+from regulars.eventlog.ingest.door import Door
 from regulars.kernel.errors import Conflict
 from regulars.kernel.languages import Text
 
 BACKLOG = 1024
+PATIENCE = 10.0  # seconds for requests under way when the process ends
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -72,22 +75,32 @@ class _Adopting(Server):
         self._ssp, self._shd = None, adopted
 
 
-def answer(application: Any, opened: socket.socket, *, stopping: threading.Event, ready: Callable[[], None]) -> None:
-    """Until SIGTERM; open requests get a few seconds to end."""
+def answer(
+    application: Any, opened: socket.socket, *, stopping: threading.Event, ready: Callable[[], None],
+    door: Door | None = None,
+) -> None:  # fmt: skip
+    """Until SIGTERM; open requests get a few seconds to end. With a `door`, tracking requests of the usual shape are
+    answered before they come to the web server, which then listens on a port of this machine's own.
+    """
+    inner = listening("127.0.0.1", 0) if door else opened
 
     async def main() -> None:
-        server = _Adopting(application, opened)
         loop = asyncio.get_running_loop()
         stopped = asyncio.Event()
         loop.add_signal_handler(signal.SIGTERM, stopped.set)
         if stopping.is_set():
             return
+        front = direct.Front(door, opened, inner.getsockname(), most=BACKLOG) if door else None
+        server = _Adopting(front.named(application) if front else application, inner)
         serving = loop.create_task(server.serve())
         server.on_startup(ready)
         waiting = loop.create_task(stopped.wait())
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        ending = loop.create_task(front.stop(PATIENCE)) if front else None
         server.stop()  # type: ignore[no-untyped-call]
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(serving, 10)
+            await asyncio.wait_for(serving, PATIENCE)
+        if ending is not None:
+            await ending
 
     uvloop.run(main())

@@ -72,8 +72,9 @@ def tracking(stopping: threading.Event, ready: Ready, shared: Shared) -> None:
     inbox = receiving.open_inbox(shared.accepted.ring)
     with control.reachable(control.console_path()) as address:
         others = health.before(forwarding.forward(address), inbox)
-        application = asgi.build(others, receiving.application(inbox), door.serves)
-        answering.answer(application, shared.public, stopping=stopping, ready=ready)
+        tracked = receiving.door_to(inbox)
+        application = asgi.build(others, tracked, door.serves)
+        answering.answer(application, shared.public, stopping=stopping, ready=ready, door=tracked)
     inbox.close()
 
 

@@ -58,9 +58,9 @@ def open_inbox(ring: Callable[[], None] = lambda: None) -> Inbox:
     return Inbox(folder(), ring=ring)
 
 
-def application(box: Inbox) -> door.Application:
+def door_to(box: Inbox) -> door.Door:
     """The tracking API over the inbox, with the write keys of the database."""
-    return door.build(box, WriteKeys(), events_per_second=settings.TRACK_RATE, url=settings.PUBLIC_URL)
+    return door.Door(box, WriteKeys(), events_per_second=settings.TRACK_RATE, url=settings.PUBLIC_URL)
 
 
 def step(news: Bell) -> bool:

@@ -34,7 +34,7 @@ class Door:
         self.inbox = Inbox(folder, **inbox_options)
         self.keys = {"shop": 7}
         self.database_away = False
-        self.application = door.build(self.inbox, WriteKeys(self._load), **options)
+        self.application = door.Door(self.inbox, WriteKeys(self._load), **options)
 
     def _load(self) -> dict[str, int]:
         if self.database_away:

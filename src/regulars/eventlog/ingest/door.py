@@ -9,7 +9,7 @@ import math
 import time
 import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 
 import msgspec
@@ -25,24 +25,17 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_PATHS = {f"/v1/{kind}": kind for kind in KINDS} | {
+CALLS = {f"/v1/{kind}": kind for kind in KINDS} | {
     f"/v1/{kind[0]}": kind for kind in ("identify", "track", "page", "screen", "group", "alias", "batch")
 }
-_PATHS["/beacon/v1/batch"] = "batch"  # RudderStack's beacon: write key in the query
-_PATHS |= {f"{path}/": kind for path, kind in _PATHS.items()}
-PATIENCE = 30.0  # seconds for a body to come; it is ended within twice that
+CALLS["/beacon/v1/batch"] = "batch"  # RudderStack's beacon: write key in the query
+CALLS |= {f"{path}/": kind for path, kind in CALLS.items()}
+PATIENCE = 30.0  # seconds for a whole body to come
 DROPPED = 32 << 20  # bytes read in vain of a body that is too large, so that the client gets to read the answer
 BUSY_SECONDS = 2  # what a client is asked to wait when the inbox can't take more
 
 _JSON = (b"content-type", b"application/json")
 _DONE = b'{"success":true}'
-_STARTED = {
-    "type": "http.response.start",
-    "status": 200,
-    "headers": [_JSON, (b"content-length", str(len(_DONE)).encode())],
-}
-_ENDED = {"type": "http.response.body", "body": _DONE}
-
 _NO_KEY = Text(
     "The write key is missing or unknown. Send it as the user of Basic authentication; "
     "you find it in the console under Settings, Sources.",
@@ -86,6 +79,30 @@ _single = msgspec.json.Decoder(_Single).decode
 _batch = msgspec.json.Decoder(_Batch).decode
 
 
+class Asked(NamedTuple):
+    """What a request for events says besides its body; `kind` is which call it is."""
+
+    kind: str
+    authorization: bytes = b""
+    origin: bytes = b""
+    sent_at: str = ""
+    strict: bool = False
+    query: bytes = b""
+
+
+class Answer(NamedTuple):
+    """What goes back: JSON or nothing."""
+
+    status: int
+    body: bytes
+    headers: list[tuple[bytes, bytes]]
+
+    def head(self) -> list[tuple[bytes, bytes]]:
+        if self.status == 204:
+            return self.headers
+        return [_JSON, (b"content-length", str(len(self.body)).encode()), *self.headers]
+
+
 class Refusal(Exception):
     """An answer other than yes."""
 
@@ -115,60 +132,76 @@ class Rate:
         return 0
 
 
-class Reading:
-    """The requests whose body is still to come. Who doesn't send it, because it is gone or wants to do harm, would have
-    its connection for ever, and there are only so many. A timer for each request costs ten times as much.
-    """
-
-    def __init__(self) -> None:
-        self._young: set[asyncio.Task[Any]] = set()
-        self._old: set[asyncio.Task[Any]] = set()
-        self._late: set[asyncio.Task[Any]] = set()
-        self._looking = False
-
-    def begin(self, task: asyncio.Task[Any]) -> None:
-        if not self._looking:
-            self._looking = True
-            asyncio.get_running_loop().call_later(PATIENCE, self._look)
-        self._young.add(task)
-
-    def end(self, task: asyncio.Task[Any]) -> None:
-        self._young.discard(task)
-        self._old.discard(task)
-
-    def was_late(self, task: asyncio.Task[Any]) -> bool:
-        """Whether the task was cancelled here (told once)."""
-        late = task in self._late
-        self._late.discard(task)
-        return late
-
-    def _look(self) -> None:
-        for task in self._old:
-            self._late.add(task)
-            task.cancel()
-        self._old, self._young = self._young, set()
-        self._looking = bool(self._old)
-        if self._looking:
-            asyncio.get_running_loop().call_later(PATIENCE, self._look)
-
-
 def serves(path: str) -> bool:
     """Whether the path belongs to the tracking API (the rest is Django's)."""
     return (
-        path in _PATHS
+        path in CALLS
         or (path.startswith("/v1/projects/") and path.endswith("/settings"))
         or path in ("/sourceConfig", "/sourceConfig/")
     )
 
 
-def build(inbox: Inbox, keys: WriteKeys, *, events_per_second: float = 0, url: str = "") -> Application:
-    """The ASGI application over an inbox. `url` is the public address ("https://…") if the Host header doesn't tell."""
-    rate, reading = Rate(events_per_second), Reading()
+class Door:
+    """The tracking API over an inbox, whatever brings the requests. `url` is the public address ("https://…") if the
+    Host header doesn't tell.
+    """
 
-    async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        kind = _PATHS.get(scope["path"])
+    def __init__(self, inbox: Inbox, keys: WriteKeys, *, events_per_second: float = 0, url: str = "") -> None:
+        self._inbox, self._keys, self._url = inbox, keys, url
+        self._rate = Rate(events_per_second)
+
+    def put(self, asked: Asked, body: bytes) -> "asyncio.Future[None] | None":
+        """A future that is done when the events are durable; None when the header doesn't say a known key, so that
+        `answer` has to look further. Raises Refusal; the future may raise Full.
+        """
+        key_id = self._keys.of_header(asked.authorization) if asked.authorization else None
+        if key_id is None:
+            return None
+        body, _, events = _skimmed(asked.kind, body)
+        return self._put(asked, body, key_id, events)
+
+    async def answer(self, asked: Asked, body: bytes) -> Answer:
+        """What the sender gets to know, when the events are durable or won't be."""
+        try:
+            body, in_body, events = _skimmed(asked.kind, body)
+            key_id = self._keys.of_header(asked.authorization) if asked.authorization else None
+            if key_id is None:
+                key_id = await _key(asked.authorization, in_body, asked.query, self._keys)
+            try:
+                await self._put(asked, body, key_id, events)
+            except Full as full:
+                raise full_up(full) from None
+        except Refusal as refusal:
+            return refused(refusal, asked.origin)
+        return self.yes(asked)
+
+    @staticmethod
+    def yes(asked: Asked) -> Answer:
+        """When all is durable."""
+        return Answer(200, _DONE, _cors(asked.origin))
+
+    def _put(self, asked: Asked, body: bytes, key_id: int, events: int) -> "asyncio.Future[None]":
+        if asked.strict:
+            faults = envelope.faults(Record(clock.micros(), key_id, asked.kind, asked.sent_at, body))
+            if faults:
+                raise Refusal(400, "faulty", _FAULTY, faults=faults)
+        wait = self._rate.wait(key_id, events)
+        if wait:
+            raise Refusal(429, "too_fast", _FAST, retry_after=wait)
+        try:
+            return self._inbox.put(
+                packed(
+                    received_at=clock.micros(), key_id=key_id, kind=asked.kind, sent_at=asked.sent_at, body=body
+                )
+            )  # fmt: skip
+        except Full as full:
+            raise full_up(full) from None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The same as an ASGI application: for what doesn't come in the usual shape."""
+        kind = CALLS.get(scope["path"])
         if kind is None or scope["method"] != "POST":
-            await _aside(scope, receive, send, keys, url)
+            await _aside(scope, receive, send, self._keys, self._url)
             return
         authorization = origin = sent_at = b""
         strict = False
@@ -181,69 +214,35 @@ def build(inbox: Inbox, keys: WriteKeys, *, events_per_second: float = 0, url: s
                 sent_at = value
             elif name == b"x-strict-mode":
                 strict = value.strip() == b"1"
-        task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]
+        asked = Asked(
+            kind, authorization, origin, sent_at.decode(errors="replace"), strict, scope.get("query_string", b"")
+        )
         try:
-            reading.begin(task)
-            try:
-                message = await receive()
-                body = message.get("body", b"")
-                if message.get("more_body") or message["type"] == "http.disconnect":
-                    body = await _rest(message, receive)
-            except asyncio.CancelledError:
-                if reading.was_late(task):
-                    raise Refusal(408, "slow", _SLOW) from None
-                raise
-            finally:
-                reading.end(task)
-            if len(body) > envelope.BATCH_BYTES or body[:2] == b"\x1f\x8b":
-                body = inflated(body)
-            body, write_key, events = _skimmed(kind, body)
-            key_id = keys.of_header(authorization) if authorization else None
-            if key_id is None:
-                key_id = await _key(scope, authorization, write_key, keys)
-            if strict:
-                record = Record(clock.micros(), key_id, kind, sent_at.decode(errors="replace"), body)
-                faults = envelope.faults(record)
-                if faults:
-                    raise Refusal(400, "faulty", _FAULTY, faults=faults)
-            wait = rate.wait(key_id, events)
-            if wait:
-                raise Refusal(429, "too_fast", _FAST, retry_after=wait)
-            try:
-                await inbox.put(
-                    packed(
-                        received_at=clock.micros(), key_id=key_id, kind=kind,
-                        sent_at=sent_at.decode(errors="replace") if sent_at else "", body=body,
-                    )
-                )  # fmt: skip
-            except Full as full:
-                raise Refusal(503, full.code, _BUSY, retry_after=BUSY_SECONDS) from None
+            body = await _rest(receive)
         except Refusal as refusal:
-            await _refuse(send, refusal, origin)
+            await _send(send, refused(refusal, origin))
             return
-        if origin:
-            await _answer(send, 200, _DONE, _cors(origin))
-            return
-        await send(_STARTED)
-        await send(_ENDED)
-
-    return application
+        await _send(send, await self.answer(asked, body))
 
 
-async def _rest(message: MutableMapping[str, Any], receive: Receive) -> bytes:
-    """The whole body. Raises Refusal when it is too large, or ends early; who went away won't read that."""
-    parts = [message.get("body", b"")]
-    size = len(parts[0])
-    while message.get("more_body") or message["type"] == "http.disconnect":
-        if message["type"] == "http.disconnect":
-            raise Refusal(400, "cut_short", _CUT_SHORT)
-        message = await receive()
-        part = message.get("body", b"")
-        size += len(part)
-        if size <= envelope.BATCH_BYTES:
-            parts.append(part)
-        elif size > DROPPED:
-            break
+async def _rest(receive: Receive) -> bytes:
+    """The whole body. Raises Refusal when it is too large, slow, or ends early; who went away won't read that."""
+    parts: list[bytes] = []
+    size = 0
+    more = True
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while more and size <= DROPPED:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise cut_short()
+                part = message.get("body", b"")
+                size += len(part)
+                if size <= envelope.BATCH_BYTES:
+                    parts.append(part)
+                more = message.get("more_body", False)
+    except TimeoutError:
+        raise slow() from None
     if size > envelope.BATCH_BYTES:
         raise Refusal(413, "too_large", _LARGE)
     return b"".join(parts)
@@ -274,7 +273,9 @@ def inflated(body: bytes) -> bytes:
 
 
 def _skimmed(kind: str, body: bytes) -> tuple[bytes, Any, int]:
-    """The body (mended where a reader of JSON would refuse it), its writeKey, and how many events it has."""
+    """The body (unpacked, mended where a reader of JSON would refuse it), its writeKey, and how many events it has."""
+    if len(body) > envelope.BATCH_BYTES or body[:2] == b"\x1f\x8b":
+        body = inflated(body)
     try:
         try:
             return _skim(kind, body)
@@ -296,9 +297,9 @@ def _skim(kind: str, body: bytes) -> tuple[bytes, Any, int]:
     return body, _single(body).writeKey, 1
 
 
-async def _key(scope: Scope, authorization: bytes, in_body: Any, keys: WriteKeys) -> int:
+async def _key(authorization: bytes, in_body: Any, query: bytes, keys: WriteKeys) -> int:
     """The id of the key in the header, the body or the query. Raises Refusal."""
-    asked = parse_qs(scope.get("query_string", b"").decode(errors="replace")).get("writeKey", [""])[0]
+    asked = parse_qs(query.decode(errors="replace")).get("writeKey", [""])[0]
     for key in (key_in(authorization), in_body, asked):
         if key and isinstance(key, str):
             found = keys.of_key(key)
@@ -316,7 +317,7 @@ async def _aside(scope: Scope, receive: Receive, send: Send, keys: WriteKeys, ur
     """Everything but events: preflights, the settings that browser clients load first, wrong addresses."""
     headers = dict(scope["headers"])
     origin = headers.get(b"origin", b"")
-    path, method = scope["path"], scope["method"]
+    path, method, query = scope["path"], scope["method"], scope.get("query_string", b"")
     if method == "OPTIONS":
         asked = headers.get(b"access-control-request-headers", b"authorization, content-type")
         allowed = [
@@ -324,24 +325,24 @@ async def _aside(scope: Scope, receive: Receive, send: Send, keys: WriteKeys, ur
             (b"access-control-allow-headers", asked[:1000]),
             (b"access-control-max-age", b"86400"),
         ]
-        await _answer(send, 204, b"", [*_cors(origin or b"*"), *allowed])
+        await _send(send, Answer(204, b"", [*_cors(origin or b"*"), *allowed]))
         return
     try:
-        if method not in ("GET", "HEAD") or path in _PATHS:
+        if method not in ("GET", "HEAD") or path in CALLS:
             raise Refusal(405 if serves(path) else 404, "method", _METHOD if serves(path) else _NOWHERE)
         if path.startswith("/v1/projects/"):
-            await _key(scope, b"", unquote(path.split("/")[3]), keys)
+            await _key(b"", unquote(path.split("/")[3]), query, keys)
             told = _segment_settings(path.split("/")[3], scope, headers, url)
         elif path.startswith("/sourceConfig"):
-            id = await _key(scope, headers.get(b"authorization", b""), None, keys)
+            id = await _key(headers.get(b"authorization", b""), None, query, keys)
             told = _rudder_settings(id)
         else:
             raise Refusal(404, "nowhere", _NOWHERE)
     except Refusal as refusal:
-        await _refuse(send, refusal, origin)
+        await _send(send, refused(refusal, origin))
         return
     body = msgspec.json.encode(told)
-    await _answer(send, 200, body, [*_cors(origin), (b"cache-control", b"public, max-age=300")])
+    await _send(send, Answer(200, body, [*_cors(origin), (b"cache-control", b"public, max-age=300")]))
 
 
 def _segment_settings(key: str, scope: Scope, headers: dict[bytes, bytes], url: str) -> dict[str, Any]:
@@ -400,7 +401,23 @@ def _cors(origin: bytes) -> list[tuple[bytes, bytes]]:
     return allowed if origin == b"*" else [*allowed, (b"access-control-allow-credentials", b"true")]
 
 
-async def _refuse(send: Send, refusal: Refusal, origin: bytes) -> None:
+def full_up(full: Full) -> Refusal:
+    """What a sender is told when the inbox couldn't take it."""
+    return Refusal(503, full.code, _BUSY, retry_after=BUSY_SECONDS)
+
+
+def slow() -> Refusal:
+    """For a body that didn't come within PATIENCE."""
+    return Refusal(408, "slow", _SLOW)
+
+
+def cut_short() -> Refusal:
+    """For a body behind which the connection ends before it is whole."""
+    return Refusal(400, "cut_short", _CUT_SHORT)
+
+
+def refused(refusal: Refusal, origin: bytes) -> Answer:
+    """The answer for a refusal."""
     text = refusal.text
     told: dict[str, Any] = {  # code and message at the top: the Python clients look for them before they give up
         "success": False,
@@ -425,10 +442,9 @@ async def _refuse(send: Send, refusal: Refusal, origin: bytes) -> None:
         extra.append((b"www-authenticate", b'Basic realm="write key"'))
     if refusal.status == 405:
         extra.append((b"allow", b"POST, OPTIONS"))
-    await _answer(send, refusal.status, msgspec.json.encode(told), extra)
+    return Answer(refusal.status, msgspec.json.encode(told), extra)
 
 
-async def _answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    first = [_JSON, (b"content-length", str(len(body)).encode())] if status != 204 else []
-    await send({"type": "http.response.start", "status": status, "headers": first + headers})
-    await send({"type": "http.response.body", "body": body})
+async def _send(send: Send, answer: Answer) -> None:
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.head()})
+    await send({"type": "http.response.body", "body": answer.body})
