@@ -1,7 +1,7 @@
 import pytest
 
 import regulars.analytics
-from regulars.analytics import engines, facts, metrics
+from regulars.analytics import facts, metrics
 from regulars.analytics.cutoffs import Cutoffs, Thresholds
 from regulars.analytics.metrics import METRICS, month_ends
 from regulars.catalog.registry import CATALOG
@@ -31,9 +31,3 @@ def test_the_guide_lists_every_metric_with_its_columns() -> None:
 
 def test_events_that_are_no_sign_of_life_are_in_the_catalogue() -> None:
     assert set(facts.NOT_BY_CUSTOMER) <= set(CATALOG)
-
-
-def test_sql_is_compiled_once_for_the_same_parameters() -> None:
-    before = engines.sql.cache_info().hits
-    assert metrics.sql("revenue", by="day", since=77) is metrics.sql("revenue", by="day", since=77)
-    assert engines.sql.cache_info().hits > before

@@ -85,12 +85,17 @@ def stage_flow(
     recorded = ibis.ifelse(people.known, ibis.coalesce(people.created_day, 0), _NEVER)
     begun = ibis.least(recorded, ibis.coalesce(people.first_day, _NEVER))
 
-    def stage_at(month: int, end: int) -> ir.Value:
+    def gap_at(month: int) -> ir.Value:
         count, last = people[f"visits_{month}"], people[f"last_{month}"]
-        own = lifecycle.own_gap(count, people.first_day, last)
-        rhythm = lifecycle.gap(count, own, cutoffs, thresholds)
-        said = lifecycle.stage(count, end - last, rhythm, cutoffs)
-        return ibis.ifelse(begun <= end, said, lifecycle.ABSENT)
+        return lifecycle.gap(count, lifecycle.own_gap(count, people.first_day, last), cutoffs, thresholds)
+
+    # Columns of their own: a stage names its rhythm several times.
+    people = people.mutate(begun=begun, **{f"gap_{month}": gap_at(month) for month, _ in months})
+
+    def stage_at(month: int, end: int) -> ir.Value:
+        late = end - people[f"last_{month}"]
+        said = lifecycle.stage(people[f"visits_{month}"], late, people[f"gap_{month}"], cutoffs)
+        return ibis.ifelse(people.begun <= end, said, lifecycle.ABSENT)
 
     wide = people.select(**{f"stage_{month}": stage_at(month, end) for month, end in months})
     wide = wide.group_by(*wide.columns).aggregate(customers=wide.count())
