@@ -1,7 +1,14 @@
-"""`regulars move`: an embedded folder becomes a PostgreSQL with the same rows and the same figures."""
+"""`regulars move`: an embedded folder becomes a PostgreSQL with the same rows and the same figures, also when it was killed half
+way (REGULARS_TEST_KILLS=…: so often).
+"""
 
 import json
+import os
+import random
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -9,10 +16,11 @@ import psycopg
 import pytest
 
 from regulars.kernel import ids
-from tests.house.conftest import Server
+from tests.house.conftest import ROOT, Server
 from tests.house.test_scaled import database, rows  # noqa: F401 (a fixture)
 from tests.house.test_serve import script
 
+KILLS = int(os.environ.get("REGULARS_TEST_KILLS", "2"))
 WORLD = """
 import random
 from datetime import timedelta
@@ -85,6 +93,16 @@ def test_a_moved_folder_has_the_same_log_and_the_same_figures(new_server: Callab
     refused = old.cli("move", "--to", "mysql://x/y")
     assert refused.returncode == 2 and "postgresql://" in refused.stderr
 
+    for _ in range(KILLS):
+        mover = subprocess.Popen(
+            [sys.executable, "-m", "regulars", "move", "--to", target], env=old.environment, cwd=ROOT,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        with suppress(subprocess.TimeoutExpired):
+            mover.wait(random.uniform(1, 9))
+        mover.kill()
+        mover.wait(20)
+
     moved = old.cli("move", "--to", target)
     assert moved.returncode == 0, moved.stderr
     assert "events among them" in moved.stdout
@@ -94,8 +112,10 @@ def test_a_moved_folder_has_the_same_log_and_the_same_figures(new_server: Callab
     )
 
     again = old.cli("move", "--to", target)
-    assert again.returncode == 2 and "isn't empty" in again.stderr
+    assert (again.returncode, again.stdout) == (0, moved.stdout), "nothing has changed since"
 
     new.environment["REGULARS_DATABASE_URL"] = target
     assert figures(new) == before
     script(new, AFTER)
+    again = old.cli("move", "--to", target)
+    assert again.returncode == 2 and "isn't empty" in again.stderr

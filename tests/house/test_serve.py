@@ -82,13 +82,24 @@ def test_many_requests_at_once_are_answered(server: Server) -> None:
     assert answers == [200] * 120
 
 
+USED = {"en": "Another Regulars (process", "zh-hans": "另一个 Regulars（进程"}
+
+
 @pytest.mark.parametrize(
-    ("language", "words"), [("en", "Another Regulars (process"), ("zh-hans", "另一个 Regulars（进程")]
+    ("language", "words", "command"),
+    [
+        ("en", USED["en"], "serve --port 1"),
+        ("zh-hans", USED["zh-hans"], "serve --port 1"),
+        ("zh-hans", USED["zh-hans"], "move --to postgresql://x/y"),
+        ("en", USED["en"], "demo --if-empty"),
+        ("zh-hans", "不为空", f"restore {__file__}"),
+    ],
+    ids=["serve", "serve in Chinese", "move", "demo", "restore"],
 )
-def test_a_second_server_on_the_same_folder_is_refused_in_the_language_asked_for(
-    server: Server, language: str, words: str
+def test_what_needs_a_folder_of_its_own_is_refused_where_a_server_runs_in_the_language_asked_for(
+    server: Server, language: str, words: str, command: str
 ) -> None:
-    refused = server.cli("serve", "--port", "1", REGULARS_LANGUAGE=language)
+    refused = server.cli(*command.split(), REGULARS_LANGUAGE=language)
     assert refused.returncode == 2
     assert words in refused.stderr and str(server.home) in refused.stderr
     assert "Traceback" not in refused.stderr

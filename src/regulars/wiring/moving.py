@@ -37,7 +37,8 @@ Model = type[models.Model]
 
 
 def move(url: str, *, recent_only: bool = False, say: Say = lambda line: None) -> dict[str, Any]:
-    """Copy everything to the database at `url`; {"rows", "events", "checksum", "url", "home"}.
+    """Copy everything to the database at `url`; {"rows", "events", "checksum", "url", "home"}. Done before, and nothing
+    changed since on either side, it says so again: a move that was killed just before its end may have arrived.
 
     Raises Conflict when this folder's database is PostgreSQL, when the target isn't empty, or when old events are in
     the warehouse alone (unless `recent_only`); Invalid for an address that isn't one; Problem when copying fails.
@@ -49,17 +50,15 @@ def move(url: str, *, recent_only: bool = False, say: Say = lambda line: None) -
     connections.databases["target"] = ConnectionHandler({"default": {}, "target": database(url)}).settings["target"]
     target = connections["target"]
     try:
-        _empty()
-        _migrate(url)
         moved = [model for model in apps.get_models(include_auto_created=True) if _moves(model)]
-        with transaction.atomic(using="target"):
-            with target.cursor() as cursor:
-                tables = ", ".join(target.ops.quote_name(model._meta.db_table) for model in moved)
-                cursor.execute(f"TRUNCATE {tables} CASCADE")
-            rows = sum(_copied(model, say) for model in moved)
-            _go_on_counting(moved)
-            _feed_anew()
+        full = _filled()
+        if not full:
+            _migrate(url)
+            _fill(moved, say)
+        elif _different(moved):
+            raise _not_empty(full)
         checksum, events = _compared(moved, say)
+        rows = sum(model._base_manager.count() for model in moved)
     except Error as error:
         raise Problem(
             "move_failed",
@@ -105,22 +104,39 @@ def _moves(model: Model) -> bool:
     return model._meta.managed and not model._meta.proxy and model._meta.label not in _NOT_MOVED
 
 
-def _empty() -> None:
-    """Raises Conflict when something is in the target; what a move that was cut short left isn't anything."""
+def _filled() -> str:
+    """A table of the target that has rows, or "". What a move that was cut short left isn't anything."""
     target = connections["target"]
     there = set(target.introspection.table_names())
     for model in apps.get_models(include_auto_created=True):
         if model._meta.label in _MADE_BY_MIGRATIONS or model._meta.db_table not in there:
             continue
         if model._base_manager.using("target").exists():
-            raise Conflict(
-                "target_not_empty",
-                Text(
-                    "The database isn't empty ({table} has rows). Move into a new one.",
-                    "目标数据库不为空（表 {table} 中已有数据），请使用新的数据库。",
-                ).filled(table=model._meta.db_table),
-                field="to",
-            )
+            return model._meta.db_table
+    return ""
+
+
+def _not_empty(table: str) -> Conflict:
+    return Conflict(
+        "target_not_empty",
+        Text(
+            "The database isn't empty ({table} has rows). Move into a new one.",
+            "目标数据库不为空（表 {table} 中已有数据），请使用新的数据库。",
+        ).filled(table=table),
+        field="to",
+    )
+
+
+def _fill(moved: list[Model], say: Say) -> None:
+    target = connections["target"]
+    with transaction.atomic(using="target"):
+        with target.cursor() as cursor:
+            tables = ", ".join(target.ops.quote_name(model._meta.db_table) for model in moved)
+            cursor.execute(f"TRUNCATE {tables} CASCADE")
+        for model in moved:
+            _copied(model, say)
+        _go_on_counting(moved)
+        _feed_anew()
 
 
 def _migrate(url: str) -> None:
@@ -143,7 +159,7 @@ def _batches(model: Model, using: str) -> Iterator[list[tuple[Any, ...]]]:
         found = list(rows.filter(pk__gt=found[-1][0])[:BATCH])
 
 
-def _copied(model: Model, say: Say) -> int:
+def _copied(model: Model, say: Say) -> None:
     meta = model._meta
     assert meta.pk is not None
     fields = [meta.pk, *(field for field in meta.concrete_fields if not field.primary_key)]
@@ -166,7 +182,6 @@ def _copied(model: Model, say: Say) -> int:
                 if count * 10 // total > told and total > BATCH:
                     told = count * 10 // total
                     say(f"{meta.db_table}: {count:,} / {total:,}")
-    return count
 
 
 def _fit(value: Any) -> Any:
@@ -204,15 +219,22 @@ def _feed_anew() -> None:
     cursors.filter(name__in=own).update(position=0, failures=0, retry_at=None, error="")
 
 
-def _compared(moved: list[Model], say: Say) -> tuple[str, int]:
-    """Checksum and number of the log's events. Raises Problem when anything differs."""
-    wrong = [
+def _different(moved: list[Model]) -> list[str]:
+    """The tables that have another number of rows there."""
+    there = set(connections["target"].introspection.table_names())
+    return [
         model._meta.db_table
         for model in moved
-        if model._base_manager.count() != model._base_manager.using("target").count()
+        if model._meta.db_table not in there
+        or model._base_manager.count() != model._base_manager.using("target").count()
     ]
-    log = apps.get_model("eventlog", "Event")
+
+
+def _compared(moved: list[Model], say: Say) -> tuple[str, int]:
+    """Checksum and number of the log's events. Raises Problem when anything differs."""
+    wrong = _different(moved)
     say(str(Text("Comparing the logs.", "正在比对日志。")))
+    log = apps.get_model("eventlog", "Event")
     here, there = _checksum(log, "default"), _checksum(log, "target")
     if here != there or wrong:
         raise Problem(
