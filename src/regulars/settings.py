@@ -67,9 +67,13 @@ def database(url: str) -> dict[str, Any]:
         "PORT": parts.port or "",
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        # A session that died with its machine shouldn't hold its locks (wiring.turns) for the hours of the default.
+        # A session that died with its machine shouldn't hold its locks (wiring.turns, warehouse.lake.changes) for the
+        # hours of the default, nor, with an answer under way to it, for the quarter of an hour that TCP tries. One that
+        # waits for a lock looks whether its client lives, so that nobody dead is ever given it.
         "OPTIONS": {
-            "options": "-c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
+            "options": "-c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 "
+            "-c tcp_user_timeout=30000 -c client_connection_check_interval=5000",
+            "tcp_user_timeout": 30_000,
             "keepalives_idle": 15,
             "keepalives_interval": 5,
             "keepalives_count": 3,

@@ -1,6 +1,7 @@
 """Every registered definition, on DuckDB and on Spark Connect (Sail, and a real Spark where one runs), over a world with everything in it: the same
 rows, the same types, to the last digit."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -14,6 +15,7 @@ from regulars.analytics import facts, scores, traits
 from regulars.analytics.cutoffs import Cutoffs, Thresholds
 from regulars.analytics.engines.duck import Duck
 from regulars.analytics.metrics import METRICS, month_ends
+from regulars.kernel.errors import Unavailable
 from tests.analytics.world import TODAY, arrow, random_world
 
 pytestmark = pytest.mark.spark
@@ -115,3 +117,14 @@ def test_folds_of_some_customers_are_the_same_on_both(engines: tuple[Duck, Any, 
     assert same(duck, spark, scores.carried(as_of=TODAY + 30, cutoffs=Cutoffs()))
     live = scores.scores(as_of=TODAY, cutoffs=Cutoffs(), thresholds=thresholds, only=facts.CONCERNED)
     assert same(duck, spark, live)
+
+
+def test_a_spark_that_is_not_there_is_told_of_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyspark")
+    from regulars.analytics.engines import spark
+
+    monkeypatch.setattr(spark, "RETRIES", 1)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.warns(UserWarning, match="RETRIES_EXCEEDED"), pytest.raises(Unavailable, match=f"127.0.0.1:{port}"):
+        spark.Spark(f"sc://127.0.0.1:{port}")

@@ -322,8 +322,12 @@ def test_one_of_a_newer_version_is_refused(folder: Path, tmp_path: Path) -> None
 
 def test_on_postgresql_one_is_told_of_pg_dump(new_server: NewServer, tmp_path: Path) -> None:
     server = new_server()
-    nobody = "postgresql://nobody@127.0.0.1:1/none"
-    for language, words in (("en", "back the database up with pg_dump"), ("zh", "用 pg_dump 备份数据库")):
-        told = server.cli("backup", str(tmp_path / "x.tar"), REGULARS_DATABASE_URL=nobody, REGULARS_LANGUAGE=language)
+    lake = str(tmp_path / "lake")
+    for language, more, words in (
+        ("en", {}, "back the database up with pg_dump"),
+        ("zh", {"REGULARS_LAKE": lake}, f"数据保存在 PostgreSQL 与 {lake} 中。无需停止服务：请先转储数据库"),
+    ):
+        more |= {"REGULARS_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "REGULARS_LANGUAGE": language}
+        told = server.cli("backup", str(tmp_path / "x.tar"), **more)
         assert told.returncode == 2
         assert words in told.stderr and "Traceback" not in told.stderr

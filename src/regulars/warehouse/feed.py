@@ -30,6 +30,7 @@ from regulars.warehouse import engine, lake
 from regulars.warehouse.lake.taking import taking, told_anew
 
 CHUNK = 10_000
+MANY = 20_000
 MOST = 10**15
 """An amount beyond so many minor units is a fault of the sender: it counts as 0, so that sums can't overflow."""
 
@@ -79,13 +80,16 @@ def handle(batch: Sequence[EventRow]) -> None:
             break
 
 
-def catch_up(*, limit: int | None = None) -> int:
-    """Take in what the log has beyond our position; how many events that were. For commands without a server."""
-    while dispatch.number():
+def catch_up() -> int:
+    """Take in what the log has beyond our position; how many events that were. For commands without a server.
+
+    What comes meanwhile is left to the loops: where events come faster than one batch goes in, this would never end.
+    """
+    while dispatch.number(MANY) == MANY:
         pass
-    taken = 0
-    while limit is None or taken < limit:
-        batch = log.after(engine.meta("position", 0), CHUNK)
+    taken, newest = 0, log.last_position()
+    while (position := engine.meta("position", 0)) < newest:
+        batch = log.after(position, CHUNK)
         if not batch:
             break
         taken += _take(batch) or 0

@@ -97,6 +97,16 @@ def check(target: Path) -> None:
     from django.db import connection
 
     home, target = Path(settings.HOME).resolve(), target.absolute()
+    if settings.LAKE is not None:
+        raise Conflict(
+            "backup_by_pg_dump",
+            Text(
+                "The data is in PostgreSQL and in {folders}. While everything runs, first dump the database (pg_dump "
+                "--format=custom), then copy these folders: docs/scaling.md, Backup, has the commands.",
+                "数据保存在 PostgreSQL 与 {folders} 中。无需停止服务：请先转储数据库（pg_dump --format=custom），"
+                "再复制这些目录；命令见 docs/scaling.md 的 Backup 一节。",
+            ).filled(folders=", ".join(str(one) for one in (settings.LAKE, settings.FILES) if one)),
+        )
     if connection.vendor != "sqlite":
         raise Conflict(
             "backup_by_pg_dump",

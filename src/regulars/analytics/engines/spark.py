@@ -7,6 +7,11 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from regulars.analytics.engines import Dialect, compiled
+from regulars.kernel.errors import Unavailable
+from regulars.kernel.languages import Text
+
+RETRIES = 6
+"""Of a call that finds nobody: some fifteen seconds, in which a server that was started anew is back."""
 
 
 class Spark:
@@ -15,10 +20,27 @@ class Spark:
     dialect: Dialect = "pyspark"
 
     def __init__(self, url: str) -> None:
-        """`url` as in Spark Connect: sc://host:port/;token=…"""
-        from pyspark.sql import SparkSession  # an optional extra: only who scales out installs it
+        """`url` as in Spark Connect: sc://host:port/;token=… Raises Unavailable when nobody answers there."""
+        # An optional extra: only who scales out installs it.
+        from pyspark.errors.exceptions.connect import SparkConnectGrpcException
+        from pyspark.sql import SparkSession
+        from pyspark.sql.connect.client.retries import DefaultPolicy
 
         self.session = SparkSession.builder.remote(url).create()
+        # Its own policy tries for ten minutes without a word.
+        self.session.client.set_retry_policies([DefaultPolicy(max_retries=RETRIES, max_backoff=5_000)])
+        try:
+            self.session.sql("SELECT 1").toArrow()
+        except SparkConnectGrpcException as error:
+            raise Unavailable(
+                "spark_away",
+                Text(
+                    "Spark doesn't answer at {where} (REGULARS_SPARK). Does it run, and can this machine reach it? "
+                    "Without REGULARS_SPARK workers compute by themselves.",
+                    "Spark 在 {where}（REGULARS_SPARK）没有响应。请确认它正在运行，且本机可以访问；"
+                    "不设置 REGULARS_SPARK 时由 worker 自行计算。",
+                ).filled(where=url.partition(";")[0]),
+            ) from error
 
     def read(self, expression: ir.Table | str) -> list[tuple[Any, ...]]:
         """The rows of an expression, or of SQL in Spark's dialect."""
