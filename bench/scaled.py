@@ -58,14 +58,16 @@ def figures(size: Size) -> Iterator[Figure]:
                              "the same in a file", file.cores, note=f"scores {same}")  # fmt: skip
             sail.stop()
             settings.SPARK = ""
-            for turn, many in enumerate((500, 1), 1):
+            for turn, many in enumerate((1, 500, 1), 1):  # the first compiles the definitions
                 position = size.events + 2 * turn
                 who = engine.read_arrow(
                     f"SELECT record_id, {position}::BIGINT AS position FROM records USING SAMPLE {many} ROWS"
                 )
                 with changes.writing():
                     changes.add(tables={"pending": who}, meta={"lived": position - 1, "position": position})
-                yield Figure(f"live refresh of {many} over the lake, processor time", timed(refresh.live).cores, "s")
+                took = timed(refresh.live)
+                if turn > 1:
+                    yield Figure(f"live refresh of {many} over the lake, processor time", took.cores, "s")
         engine.close()
         settings.LAKE = None
         database.cleanup()
