@@ -217,6 +217,24 @@ def test_a_person_is_erased_once_their_number_is_typed(visit: Callable[..., Page
     expect(page.locator("main")).not_to_contain_text("=Eve")
 
 
+def test_back_unticks_what_the_address_doesnt_say_and_escape_closes_an_explanation(
+    visit: Callable[..., Page], town: dict[str, int]
+) -> None:
+    page = visit("marketer", "en")
+    page.goto("/customers")
+    page.locator(".filters .dropdown button").first.click()
+    page.locator("input[name=stage][value=lost]").check()
+    page.locator(".dropdown-menu.show .btn-primary").click()
+    expect(page.locator(".chip.on")).to_have_text("Stage: Lost")
+    page.go_back()
+    expect(page.locator(".chip.on")).to_have_count(0)
+    expect(page.locator("input[name=stage][value=lost]")).not_to_be_checked()
+    page.locator(".explained").first.focus()
+    expect(page.locator(".popover")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".popover")).to_have_count(0)
+
+
 def test_light_and_dark_and_the_language_are_remembered(visit: Callable[..., Page], town: dict[str, int]) -> None:
     page = visit("agent", "en", "light")
     page.locator("[data-theme-switch]").click()

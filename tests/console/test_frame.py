@@ -19,6 +19,17 @@ def test_who_is_not_logged_in_is_asked_to_and_then_comes_where_they_wanted(peopl
     assert client.get("/me").status_code == 200
 
 
+@pytest.mark.django_db
+def test_on_a_fresh_folder_the_login_says_how_to_add_oneself_and_never_again() -> None:
+    from regulars.accounts.actors import SYSTEM
+    from regulars.accounts.services import add_staff
+
+    client = Client(headers={"Accept-Language": "en"})
+    assert "user add you@example.com" in client.get("/login").content.decode()
+    add_staff(email="me@example.com", name="Me", role="admin", password=PASSWORD, by=SYSTEM)
+    assert "user add" not in client.get("/login").content.decode()
+
+
 def test_login_leads_nowhere_outside(people: dict[str, Any]) -> None:
     answer = Client().post("/login", {"email": "agent@example.com", "password": PASSWORD, "next": "//evil.example/"})
     assert answer["Location"] == "/"

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 
 from regulars.accounts import attempts, services
 from regulars.accounts.queries import actor_of
+from regulars.accounts.queries import staff as everybody
 from regulars.console import navigation
 from regulars.console.middleware import problem_response
 from regulars.console.requests import ConsoleRequest, back, page
@@ -48,7 +49,8 @@ def log_in(request: HttpRequest) -> HttpResponse:
             login(request, staff)
             services.audit(by=actor_of(staff), action="Logged In", object_kind="staff", object_id=staff.pk)
             return HttpResponseRedirect(wanted)
-    context = {"email": email, "problem": problem, "next": wanted}
+    nobody = request.method == "GET" and not everybody().exists()
+    context = {"email": email, "problem": problem, "next": wanted, "nobody": nobody}
     return render(request, "console/frame/login.html", context, status=problem.status if problem else 200)
 
 

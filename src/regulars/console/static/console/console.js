@@ -134,6 +134,13 @@
     document.querySelectorAll("form[data-sent]").forEach(function (f) { delete f.dataset.sent; });
   });
 
+  // Back shows the filters that the address says, not those that were ticked when the page was left.
+  window.addEventListener("pageshow", function (e) {
+    var way = performance.getEntriesByType("navigation")[0];
+    if (!e.persisted && (!way || way.type !== "back_forward")) return;
+    document.querySelectorAll("form[method=get]").forEach(function (f) { f.reset(); });
+  });
+
   // --- search: Ctrl-K anywhere, arrows choose, Enter opens.
   var search = document.getElementById("search");
   if (search) {
