@@ -22,6 +22,7 @@ Happened = Callable[..., None]
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every business counts as large."""
     monkeypatch.setattr(refresh, "LARGE", 1)
+    monkeypatch.setattr(queries, "LARGE", 1)
 
 
 @pytest.fixture
@@ -149,3 +150,21 @@ def test_they_are_given_up_when_a_refresh_is_due_meanwhile(large: None, history:
     asked = iter([False, False, True])
     assert queries.answering(queries.warm, given_up=lambda: next(asked)) == {}
     assert next(asked, "none left") == "none left"
+
+
+def test_what_first_pages_ask_is_asked_at_a_start(history: None) -> None:
+    settled("2026-04-01 01:00")
+    moment._answers.clear()
+    asked = len(list(queries.first_asked()))
+    assert asked > len(moment._answers) > 10
+
+
+def test_a_large_business_is_not_asked_at_a_start_before_it_is_answered(large: None, history: None) -> None:
+    with clock.frozen(datetime(2026, 4, 1, 1, tzinfo=UTC)):
+        feed.catch_up()
+        refresh.full()
+    assert not list(queries.first_asked())
+    settled("2026-04-01 01:00")
+    moment._answers.clear()
+    assert list(queries.first_asked())
+    assert {key[1] for key in moment._answers} == {"today"}  # all else is there

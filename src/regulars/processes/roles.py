@@ -136,12 +136,17 @@ def _asked(shared: Shared) -> Iterator[Callable[[threading.Event, Ready], None]]
     from django.db import connections
 
     from regulars import asgi
-    from regulars.processes import answering, forwarding
+    from regulars.processes import answering, forwarding, warming
     from regulars.wiring import control
 
     application = forwarding.arrived(asgi.console())
     with control.listening(shared.commands()):
-        yield lambda stopping, ready: answering.answer(application, shared.console, stopping=stopping, ready=ready)
+
+        def answer(stopping: threading.Event, ready: Ready) -> None:
+            with warming.beside():
+                answering.answer(application, shared.console, stopping=stopping, ready=ready)
+
+        yield answer
     connections.close_all()
 
 

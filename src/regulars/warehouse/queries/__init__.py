@@ -22,7 +22,30 @@ from regulars.warehouse.queries import (
 )
 from regulars.warehouse.queries.history import history
 from regulars.warehouse.queries.notices import notices
-from regulars.warehouse.queries.snapshot import Page, Snapshot, answering, snapshot
+from regulars.warehouse.queries.snapshot import LARGE, Page, Snapshot, answering, snapshot
+
+
+def first_asked() -> Iterator[object]:
+    """Ask what the first pages do, a question at a time; of a large business only if it was answered in advance."""
+    now = snapshot()
+    if not now.version or (now.value("refresh")["customers"] >= LARGE and not now.answered):
+        return
+    yield overview.figures(now, days=7)
+    yield overview.series(now, days=14)
+    yield overview.today(now)
+    yield lifecycle.flow(now, months=1)
+    yield lifecycle.stages(now)
+    yield risk.totals(now)
+    quarter = {"since": now.as_of - 90, "until": now.as_of - 1}
+    yield sales.by_period(now, period="day", **quarter)
+    yield sales.by(now, dimension="store", **quarter)
+    yield sales.new_and_returning(now, by="day", **quarter)
+    yield sales.new_and_returning(now, by="store", **quarter)
+    yield voice.nps(now)
+    yield voice.nps_by_month(now)
+    yield voice.nps_by_store(now)
+    yield voice.csat(now)
+    yield from answers.warm(now)
 
 
 def warm(snapshot: Snapshot) -> Iterator[object]:
@@ -55,6 +78,7 @@ __all__ = [
     "cohorts",
     "customer",
     "customers",
+    "first_asked",
     "history",
     "lifecycle",
     "notices",

@@ -50,6 +50,11 @@ class Snapshot:
         self._cursor.register("listed", pyarrow.table({"id": pyarrow.array(ids, pyarrow.int64())}))
         return "listed"
 
+    @property
+    def answered(self) -> bool:
+        """Whether what pages ask of much history was answered in advance."""
+        return bool(self._kept)
+
     def value(self, key: str, default: Any = None) -> Any:
         """What the refresh kept by this name: "thresholds", "clv", "figures" …"""
         return engine.meta(key, default, pen=self._cursor)
