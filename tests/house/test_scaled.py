@@ -90,7 +90,7 @@ def rows(database: str, sql: str) -> list[Any]:
 
 
 def holders(database: str) -> list[int]:
-    """The sessions that hold the turn of the schedules."""
+    """The sessions that hold the feed's and the schedules' turn."""
     found = rows(database, "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = 7120251 AND granted")
     return [pid for (pid,) in found]
 
@@ -115,7 +115,7 @@ def test_two_webs_and_two_workers_share_the_work_and_survive_a_killed_worker(
     webs, workers = processes[:2], processes[2:]
     wait_for(lambda: all(one.up() for one in processes), 120, "all to be up")
     script(webs[0], ADD_WRITE_KEY)
-    wait_for(lambda: len(holders(database)) == 1, 30, "somebody to have the turn")
+    wait_for(lambda: len(holders(database)) == 2, 30, "somebody to have the turns")
 
     clients = [Client(web, f"{web.command} {n}") for n, web in enumerate(webs)]
     for client in clients:
@@ -149,7 +149,7 @@ def test_two_webs_and_two_workers_share_the_work_and_survive_a_killed_worker(
     )
     (last,) = rows(database, "SELECT max(position) FROM eventlog_event")[0]
     wait_for(lambda: told("webhooks") == told("warehouse") == last, 60, "the other worker to hand them on")
-    wait_for(lambda: len(holders(database)) == 1, 30, "the other worker to have the turn")
+    wait_for(lambda: len(holders(database)) == 2, 30, "the other worker to have the turns")
     for one in (*webs, workers[1]):
         assert one.stop() == 0, one.log
         assert "Traceback" not in one.log

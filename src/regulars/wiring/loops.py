@@ -77,13 +77,14 @@ def of_work() -> list[Loop]:
     from regulars.wiring import schedules
     from regulars.wiring.subscriptions import SUBSCRIBERS
 
-    warehouse = "" if lake.used() else "warehouse"  # a lake has locks of its own
+    # A lake has locks of its own. One feeds it all the same: two would prepare every batch and one of them for nothing.
+    warehouse, feed = ("", "feed") if lake.used() else ("warehouse", "warehouse")
     return [
         Loop("numbering", lambda: dispatch.number() > 0, every=0.2, listens=True),
         *(
             Loop(
                 f"dispatch {one.name}", partial(_dispatch, one), every=0.5, listens=True,
-                turn=warehouse if one.own_place else "",
+                turn=feed if one.own_place else "",
             )
             for one in SUBSCRIBERS
         ),
