@@ -97,9 +97,7 @@ def _world() -> Any:
             for row in log
             if row.source == "track:7"
         ],
-        sorted(  # to the hour: those who come again within it make one claim of a batch, at its earliest moment
-            (row.name, number[row.record_id or 0], row.at.replace(minute=0)) for row in log if row.source != "track:7"
-        ),
+        sorted((row.name, number[row.record_id or 0], row.at) for row in log if row.source != "track:7"),
         [
             (number[roots[id]], cards[id].name, cards[id].known, facts, seen)
             for id, facts, seen in Customer.objects.order_by("id").values_list("id", "facts", "last_seen_at")
@@ -155,3 +153,17 @@ def test_a_stream_counts_the_same_however_it_is_cut(
     together = _taken(home / "inbox", [events], bytes_at_once=2**21)
     assert _taken(home / "inbox", requests, bytes_at_once=bytes_at_once) == together
     assert _taken(home / "inbox", [[event] for event in events], bytes_at_once=1) == together
+
+
+def test_a_merge_has_the_time_of_the_first_event_that_came_however_the_stream_is_cut(home: Path) -> None:
+    def event(place: int, minute: int, **who: str) -> dict[str, Any]:
+        at = f"2026-05-01T00:{minute:02}:00Z"
+        return {"type": "page", "name": "Coat", "messageId": f"m{place}", "timestamp": at, **who}
+
+    events = [
+        event(1, 5, anonymousId="a1"), event(2, 6, userId="u1"), event(3, 50, anonymousId="a1", userId="u1"),
+        event(4, 10, anonymousId="a1", userId="u1"),
+    ]  # fmt: skip
+    together = _taken(home / "inbox", [events], bytes_at_once=2**21)
+    assert _taken(home / "inbox", [[one] for one in events], bytes_at_once=1) == together
+    assert [(name, at.minute) for name, _, at in together[1]] == [("Customer Identified", 6), ("Customers Merged", 50)]

@@ -44,10 +44,10 @@ def ordered(id: str, at: datetime, user: str = "user-4711", **more: Any) -> log.
     return log.by_message_id(id)
 
 
-def erased_on_tuesday() -> int:
+def erased_on_tuesday(minute: int = 0) -> int:
     first = ordered("m1", MONDAY).record_id
     assert first is not None
-    with clock.frozen(TUESDAY):
+    with clock.frozen(TUESDAY + timedelta(minutes=minute)):
         assert erasures.erase(customer_id=first, by=SYSTEM).records == 1
     return first
 
@@ -164,6 +164,19 @@ def test_who_may_not_erase_touches_no_file(actors: dict[str, Any]) -> None:
     with pytest.raises(Forbidden):
         erasures.erase(customer_id=id, by=actors["agent"])
     assert _rows(exports.folder() / "a.csv") == [["id"], [str(id)]]
+
+
+def test_of_one_batch_and_hour_what_is_before_the_erasure_is_nameless_and_what_is_after_begins_anew() -> None:
+    first = erased_on_tuesday(minute=30)
+    calls = [
+        {"type": "page", "name": "Coat", "userId": "user-4711", "messageId": f"p{minute}",
+         "timestamp": (TUESDAY + timedelta(minutes=minute)).isoformat()}
+        for minute in (40, 30, 50, 29)
+    ]  # fmt: skip
+    assert receiving.accept(calls, source="api:1") == [None] * 4
+    records = [log.by_message_id(call["messageId"]).record_id for call in calls]
+    assert records[3] == first
+    assert records[0] == records[1] == records[2] != first
 
 
 def test_figures_hold_when_a_late_order_comes(home: Path) -> None:

@@ -206,14 +206,15 @@ def _append(drafts: Sequence[Draft]) -> None:
     claims: list[customers.Claim] = []
     of_draft: list[int] = []
     same: dict[tuple[tuple[tuple[str, str], ...], datetime], int] = {}
+    erased_until = customers.erased_until()
     for draft in drafts:
-        if not draft.traits:  # many events of one visit make one claim
+        # Many events of one visit make one claim, with the time of the first that came, as if each came alone; but an
+        # erasure may lie between those of one hour.
+        if not draft.traits and (erased_until is None or draft.at >= erased_until):
             hour = draft.at.replace(minute=0, second=0, microsecond=0)
             place = same.setdefault((draft.identities, hour), len(claims))
             of_draft.append(place)
             if place < len(claims):
-                if draft.at < claims[place].at:  # what an erasure lies between counts as before it
-                    claims[place] = customers.Claim(draft.identities, draft.traits, draft.at)
                 continue
         else:
             of_draft.append(len(claims))

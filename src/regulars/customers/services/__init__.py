@@ -17,7 +17,7 @@ from regulars.customers.services.notes import (
     restore_notes,
 )
 from regulars.customers.services.profile import add_customer, add_identity, undo_profile_change, update_profile
-from regulars.customers.services.resolve import Claim, resolve
+from regulars.customers.services.resolve import Claim, erased_until, resolve
 from regulars.customers.services.sharing import ask_again, settle_identity
 from regulars.customers.services.stores import save_store
 from regulars.customers.services.tags import tag, untag
@@ -36,6 +36,7 @@ __all__ = [
     "delete_note",
     "delete_notes",
     "erase",
+    "erased_until",
     "export_person",
     "give_consent",
     "import_customers",

@@ -51,6 +51,11 @@ def generation() -> tuple[str, datetime | None]:
     return row or (begin_generation(), None)
 
 
+def erased_until() -> datetime | None:
+    """When somebody was last erased: who did what is dated before may be nobody any more."""
+    return generation()[1]
+
+
 def begin_generation(**also: datetime) -> str:
     """Make everybody forget where identities lead to, once this transaction is committed."""
     row, _ = Generation.objects.update_or_create(id=1, defaults={"value": ids.new_id(), **also})
