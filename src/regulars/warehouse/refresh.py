@@ -353,17 +353,17 @@ def _judge_pending(pen: duckdb.DuckDBPyConnection, *, settled: bool) -> int:
     scores say, as one event; all events of theirs are read only where records came or went, or who has a mood told
     another.
     """
-    last = State(**engine.meta("refresh", pen=pen))
-    thresholds = Thresholds.from_json(engine.meta("thresholds", pen=pen))
-    model = worth.Model.from_json(engine.meta("model", pen=pen))
-    cutoffs = Cutoffs.from_json(engine.meta("cutoffs", pen=pen))
+    known = engine.metas(("refresh", "thresholds", "model", "cutoffs", "judged", "position", "live"), pen=pen)
+    last = State(**known["refresh"])
+    thresholds, model = Thresholds.from_json(known["thresholds"]), worth.Model.from_json(known["model"])
+    cutoffs = Cutoffs.from_json(known["cutoffs"])
     found = pen.execute("SELECT max(position), count(*) FROM pending").fetchone()
     if not found or not found[1]:
         return 0
     home = pen.execute("SELECT current_database()").fetchone()
     main = f'"{home[0] if home else "warehouse"}".main'
     # The roots that changed records have now, and the records themselves: before a merge they were roots.
-    since = engine.meta("judged", pen=pen)
+    since = known.get("judged")
     pen.execute(f"""
         CREATE TEMP TABLE gone AS SELECT customer_id, bool_or(anew) AS anew FROM (
             SELECT record_id AS customer_id, anew IS DISTINCT FROM false AS anew FROM pending UNION ALL
@@ -401,14 +401,16 @@ def _judge_pending(pen: duckdb.DuckDBPyConnection, *, settled: bool) -> int:
     for table in ("purchases", "scores"):
         pen.execute(f"DELETE FROM {main}.{table} WHERE customer_id IN (SELECT customer_id FROM gone)")  # noqa: S608
     pen.execute(f"INSERT INTO {main}.purchases FROM temp.purchases")
+    # For some rows in one table and another, optimizing takes longer than running; this cursor's statements alone.
+    pen.execute("PRAGMA disable_optimizer")
     judge(
         pen, f"INSERT INTO {main}.scores", as_of=last.as_of, cutoffs=cutoffs, thresholds=thresholds, model=model
     )  # fmt: skip
+    pen.execute("PRAGMA enable_optimizer")
     count = pen.execute("SELECT count(*) FROM figures").fetchone()
     for table in ("gone", "records", "lines", "events", "purchases", "figures"):
         pen.execute(f"DROP TABLE temp.{table}")
     if settled:
         pen.execute("DELETE FROM pending WHERE position <= ?", [found[0]])
-    judged = {"judged": engine.meta("position", 0, pen=pen), "live": engine.meta("live", 0, pen=pen) + 1}
-    engine.keep(pen, judged)
+    engine.keep(pen, {"judged": known.get("position", 0), "live": known.get("live", 0) + 1})
     return count[0] if count else 0
