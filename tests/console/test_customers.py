@@ -134,6 +134,7 @@ def test_an_export_holds_the_list_with_identities_and_no_formulas(
     running.kinds(KINDS)
     running.run(job)
     assert Job.objects.get(id=job).state == "done", Job.objects.get(id=job).error
+    assert all("2 customers" in client.get(page).content.decode() for page in ("/jobs", f"/jobs/{job}"))
     body = b"".join(client.get(f"/customers/exports/{job}").streaming_content)
     rows = list(csv.reader(io.StringIO(body.decode("utf-8-sig"))))
     head, *people = rows

@@ -117,7 +117,6 @@ def export_customers(
                 break
     _without(half, customers.erased_since(begun))  # who was erased meanwhile
     half.replace(target)
-    progress.report(done, done, note=Text("{n} customers", "{n} 位客户").filled(n=f"{done:,}"))
     return {"file": target.name, "rows": done}
 
 

@@ -39,7 +39,7 @@ def _listed(request: ConsoleRequest, problem: Problem | None = None) -> HttpResp
 def _row(row: Import) -> dict[str, Any]:
     rejected = sum(row.counts.get("rejected", {}).values())
     new = sum(row.counts.get(name, 0) for name in ("sales_new", "refunds_new", "customers_new", "events_new"))
-    share = row.done / row.total if row.total else None
+    share = row.done / row.total if row.done and row.total else None  # sorting the rows comes first and has no measure
     return {
         "row": row, "kind": known.KINDS[row.kind], "state": queries.STATES[row.state], "rejected": rejected, "new": new,
         "share": share,
