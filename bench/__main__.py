@@ -25,8 +25,6 @@ from bench.figure import Figure, Size
 HERE = Path(__file__).parent
 WORKS = ("ingest", "intake", "imports", "refresh", "scaled", "live", "pages", "clv")
 """In the order in which they run."""
-OWN_WORDS: dict[str, tuple[str, ...]] = {"intake": ("events",)}
-"""Pieces that aren't in the shape of figures yet: what of the size they are told. They run and print, unrecorded."""
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 
@@ -102,27 +100,6 @@ def measure(work: str, size: Size) -> list[dict[str, Any]]:
     return told
 
 
-def tells(work: str) -> bool:
-    """Whether the piece has been brought into the shape."""
-    file = HERE / f"{work}.py"
-    return file.exists() and "\ndef figures(" in file.read_text("utf-8")
-
-
-def run(work: str, size: Size) -> None:
-    """A piece that prints in words of its own. Raises CalledProcessError when it fails."""
-    given = {"customers": size.customers, "events": size.events}
-    arguments = [part for name in OWN_WORDS[work] for part in (f"--{name}", str(given[name]))]
-    print(f"{work} {size.times}×, load {os.getloadavg()[0]:.1f}:", flush=True)
-    child = subprocess.Popen([sys.executable, "-m", f"bench.{work}", *arguments])
-    memory = Memory(child.pid)
-    try:
-        if child.wait():
-            raise subprocess.CalledProcessError(child.returncode, child.args)
-    finally:
-        memory.end()
-    print(f"{work} {size.times}×: peak memory {memory.peak / 2**20:,.0f} MB", flush=True)
-
-
 def commit() -> str:
     try:
         told = subprocess.run(["git", "-C", HERE, "describe", "--always", "--dirty"], capture_output=True, text=True)
@@ -189,11 +166,8 @@ def main() -> None:
     (HERE / "results").mkdir(exist_ok=True)
     results = HERE / "results" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.jsonl"
     print(machine(), flush=True)
-    for work in options.works or [one for one in WORKS if tells(one) or one in OWN_WORDS]:
+    for work in options.works or WORKS:
         try:
-            if not tells(work):
-                run(work, size)
-                continue
             told = measure(work, size)
         except subprocess.CalledProcessError as error:
             print(f"{work}: failed, exit code {error.returncode}", flush=True)

@@ -1,34 +1,34 @@
 """How many events a second get from the inbox into the log and the warehouse, resolved and checked; what each stage
-costs; how much memory it takes.
-
-    PYTHONPATH=src python -m bench.intake [--events 400000] [--chunk 100000] [--home FOLDER] [--alone]
+costs in processor time; how much memory it takes; how long somebody else's write to the database waits meanwhile.
 
 A made-up shop's stream as clients send it: sessions of a few events, half of them in browsers never seen before, the
 others of people who come back, some on a second device; page views, product views, carts, orders, identify calls with
 traits; some in requests of their own, most in batches of ten to a hundred; one in a hundred sent twice, one in a
-thousand faulty. It is put into the inbox a chunk at a time (not measured); then this process takes it in while another
-one feeds the warehouse, as `regulars serve` does, until the warehouse has it all. `--alone` leaves the warehouse out.
+thousand faulty. It is put into the inbox a part at a time (not measured); then this process takes it in while another
+one feeds the warehouse, as `regulars serve` does, until the warehouse has it all, and a third one writes now and then,
+as the console does. Last, events come in a hundred at a time, each taken in before the next.
 
 The floor is the least that any intake does: parse the same bodies and insert the same rows, with the same sync and one
 unique key, without looking at them.
 """
 
-import argparse
 import asyncio
 import os
 import random
-import resource
-import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import psutil
+
+from bench.figure import Figure, Size, django_on, folder
 
 AGENTS = [
     f"Mozilla/5.0 ({system}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version}.0.0.0 Safari/537.36"
@@ -170,17 +170,6 @@ class Shop:
         }  # fmt: skip
 
 
-def memory(pid: int | str = "self") -> float:
-    """Resident, in MB."""
-    try:
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-    except OSError:
-        pass
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 class Stages:
     """CPU seconds of this thread within functions that are wrapped; one inside another counts for itself."""
 
@@ -206,50 +195,74 @@ class Stages:
 
 
 def feed() -> None:
-    """The other process: carries the warehouse on until its input ends; says what it cost."""
-    import django
-
-    django.setup()
+    """Another process: carries the warehouse on until its input ends; says what it cost and how many events it has."""
     from regulars.eventlog import dispatch
     from regulars.warehouse import engine
     from regulars.wiring.subscriptions import SUBSCRIBERS
 
     warehouse = next(one for one in SUBSCRIBERS if one.name == "warehouse")
-    os.set_blocking(sys.stdin.fileno(), False)
-    print("ready", flush=True)
+    begun = time.process_time()
     while sys.stdin.buffer.read(1) is None:
         if not dispatch.advance(warehouse):
             time.sleep(0.02)
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    print(used.ru_utime + used.ru_stime, engine.read("SELECT count(*) FROM events")[0][0])
+    print(time.process_time() - begun, engine.read("SELECT count(*) FROM events")[0][0])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=400_000)
-    parser.add_argument("--chunk", type=int, default=100_000)
-    parser.add_argument("--home", type=Path)
-    parser.add_argument("--alone", action="store_true")
-    parser.add_argument("--feed", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    os.environ["DJANGO_SETTINGS_MODULE"] = "regulars.settings"
-    if options.feed:
-        feed()
-        return
-    folder = Path(tempfile.mkdtemp(prefix="bench-intake-", dir=options.home or Path.cwd()))
-    os.environ["REGULARS_HOME"] = str(folder)
+def write() -> None:
+    """Another process: writes to the database ten times a second until its input ends; says how long that took."""
+    from django.db import connection, transaction
+
+    took = []
+    while sys.stdin.buffer.read(1) is None:
+        begun = time.perf_counter()
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("UPDATE eventlog_numbering SET last = last")
+        took.append(time.perf_counter() - begun)
+        time.sleep(0.1)
+    took.sort()
+    print(took[-1], took[int(len(took) * 0.95)])
+
+
+class Other:
+    """A process beside this one."""
+
+    def __init__(self, work: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "bench.intake", work], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        self.process.stdout.readline()
+
+    def end(self) -> list[float]:
+        """What it says."""
+        told, _ = self.process.communicate("")
+        return [float(word) for word in told.split()]
+
+
+@contextmanager
+def others(*works: str) -> Iterator[list[Other]]:
+    begun = [Other(work) for work in works]
     try:
-        measure(options.events, options.chunk, alone=options.alone)
+        yield begun
     finally:
-        shutil.rmtree(folder)
+        for one in begun:
+            if one.process.poll() is None:
+                one.process.kill()
+                one.process.wait()
 
 
-def measure(events: int, chunk: int, *, alone: bool) -> None:
-    import django
+def held(pid: int) -> int:
+    return int(psutil.Process(pid).memory_info().rss)
 
-    django.setup()
-    from django.conf import settings
-    from django.core.management import call_command
+
+def figures(size: Size) -> Iterator[Figure]:
+    with folder("intake") as made:
+        django_on(made)
+        with others("feed", "write") as (feeding, writing):
+            yield from _figures(size, made, feeding, writing)
+
+
+def _figures(size: Size, home: Path, feeding: Other, writing: Other) -> Iterator[Figure]:
     from django.db import connection
 
     from regulars.eventlog import queries
@@ -259,7 +272,6 @@ def measure(events: int, chunk: int, *, alone: bool) -> None:
     from regulars.kernel import clock
     from regulars.wiring import receiving
 
-    call_command("migrate", verbosity=0)
     box = receiving.open_inbox()
     shop = Shop()
     stages = Stages()
@@ -272,63 +284,82 @@ def measure(events: int, chunk: int, *, alone: bool) -> None:
     stages.watch(connection, "commit", "commit")
     stages.watch(receiving, "drain", "the rest")
 
-    async def fill() -> float:
-        """Put a chunk into the inbox; what the floor takes for it."""
-        taken = 0.0
-        requests = shop.requests(chunk)
-        while some := list(islice(requests, 500)):
-            now = clock.micros()
-            records = [packed(received_at=now, key_id=1, kind=kind, sent_at="", body=body) for kind, body in some]
-            await asyncio.gather(*[box.put(record) for record in records])
-            taken += least(some, settings.HOME / "floor.sqlite3")
-        return taken
+    def fill(events: int) -> float:
+        """Put so many into the inbox; what the floor takes for them."""
 
-    other = None
-    if not alone:
-        other = subprocess.Popen(
-            [sys.executable, "-m", "bench.intake", "--feed"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        assert other.stdout is not None
-        other.stdout.readline()
-    print(f"{memory():6.0f} MB before")
-    seconds = taking = computed = floor = told = 0.0
-    done = 0
-    for _ in range(max(events // chunk, 1)):
-        floor += asyncio.run(fill())
+        async def put() -> float:
+            taken = 0.0
+            requests = shop.requests(events)
+            while some := list(islice(requests, 500)):
+                now = clock.micros()
+                records = [packed(received_at=now, key_id=1, kind=kind, sent_at="", body=body) for kind, body in some]
+                await asyncio.gather(*[box.put(record) for record in records])
+                taken += least(some, home / "floor.sqlite3")
+            return taken
+
+        return asyncio.run(put())
+
+    def take_in() -> tuple[float, float]:
+        """Seconds until all is in the warehouse; processor time of this process."""
         begun, cpu = time.perf_counter(), time.process_time()
         while receiving.drain():
             pass
-        taking += time.perf_counter() - begun
-        computed += time.process_time() - cpu
-        if other is not None:
-            last = queries.last_position()
-            while (Cursor.objects.filter(name="warehouse").values_list("position", flat=True).first() or 0) < last:
-                assert other.poll() is None, "the feed ended"
-                time.sleep(0.01)
-        seconds += time.perf_counter() - begun
-        done += chunk
-        if done * 4 // events > told:
-            told = done * 4 // events
-            there = f", {memory(other.pid):6.0f} MB in the feed" if other else ""
-            print(f"{memory():6.0f} MB{there} after {done:9,} events, {done / seconds:9,.0f} events/s", flush=True)
-    put = done - receiving.quarantine.Quarantined.objects.count()
+        cpu = time.process_time() - cpu
+        last = queries.last_position()
+        while (Cursor.objects.filter(name="warehouse").values_list("position", flat=True).first() or 0) < last:
+            assert feeding.process.poll() is None, "the feed ended"
+            time.sleep(0.005)
+        return time.perf_counter() - begun, cpu
+
+    part = size.events // 8
+    seconds = computed = floor = 0.0
+    memory: list[tuple[int, int]] = []
+    for turn in range(8):
+        floor += fill(part)
+        took, cpu = take_in()
+        seconds, computed = seconds + took, computed + cpu
+        if turn % 2:
+            memory.append((held(os.getpid()), held(feeding.process.pid)))
+    events = part * 8
+    put = events - receiving.quarantine.Quarantined.objects.count()
     stored = sum(1 for row in _rows(queries) if row.source == "track:1")
     assert stored == put, f"{stored} of {put} events are in the log"
-    where = "into the log" if alone else "into the log and the warehouse"
-    print(f"{done / seconds:9,.0f} events/s from the inbox {where} ({done:,} events, {shop.people:,} people)")
-    print(f"{done / taking:9,.0f} events/s from the inbox into the log, beside it")
-    print(f"{done / computed:9,.0f} events per second of this process's processor time, {floor / computed:.2f} of it")
-    print(f"{computed / done * 1e6:9.1f} µs an event, of which (the floor: {floor / done * 1e6:.1f})")
-    for stage, spent in sorted(stages.spent.items(), key=lambda item: -item[1]):
-        print(f"{spent / done * 1e6:9.1f} µs {stage}")
-    if other is not None:
-        assert other.stdin is not None and other.stdout is not None
-        other.stdin.close()
-        used, fed = map(float, other.stdout.read().split())
-        other.wait()
-        assert fed == queries.last_position(), f"{fed} of {queries.last_position()} events are in the warehouse"
-        print(f"{used / done * 1e6:9.1f} µs in the process that feeds the warehouse")
+    spent = dict(stages.spent)
+    busy = psutil.Process(feeding.process.pid).cpu_times()[:2]
+    used = sum(busy)
+    small: list[float] = []
+    for _ in range(20):
+        fill(100)
+        small.append(take_in()[0])
+    fed_small = sum(psutil.Process(feeding.process.pid).cpu_times()[:2]) - used
+    worst, p95 = writing.end()
+    used, fed = feeding.end()
+    used -= fed_small
     box.close()
+    assert fed == queries.last_position(), f"{fed} of {queries.last_position()} events are in the warehouse"
+
+    def each(taken: float) -> float:
+        return taken / events * 1e6
+
+    rate = events / seconds
+    both = f"{events:,} events, {shop.people:,} people"
+    yield Figure(
+        "from the inbox into log and warehouse", rate, "events/s", aim="≥ 25,000", reached=rate >= 25_000, note=both
+    )
+    yield Figure("intake's processor time an event", each(computed), "µs", "floor", each(floor))
+    for stage, taken in sorted(spent.items(), key=lambda item: -item[1]):
+        yield Figure(f"of that: {stage}", each(taken), "µs")
+    yield Figure("feed's processor time an event", each(used), "µs")
+    yield Figure("feed's processor time for a hundred alone", fed_small / len(small) * 1000, "ms")
+    yield Figure("a hundred events alone until they are there, p50", sorted(small)[len(small) // 2], "s")
+    yield Figure("another's write to the database meanwhile, p95", p95, "s")
+    yield Figure("another's write to the database meanwhile, slowest", worst, "s", aim="≤ 0.5", reached=worst <= 0.5)
+    for name, place in (("intake", 0), ("feed", 1)):
+        for quarter in range(4):
+            yield Figure(
+                f"memory of {name} after {quarter + 1}/4", memory[quarter][place] / 2**20, "MB", "after 1/4",
+                memory[0][place] / 2**20, memory=memory[quarter][place],
+            )  # fmt: skip
 
 
 def least(requests: list[tuple[str, bytes]], path: Path) -> float:
@@ -370,4 +401,10 @@ def _rows(queries: Any) -> Iterator[Any]:
 
 
 if __name__ == "__main__":
-    main()
+    import django
+
+    os.environ["DJANGO_SETTINGS_MODULE"] = "regulars.settings"
+    django.setup()
+    os.set_blocking(sys.stdin.fileno(), False)
+    print("ready", flush=True)
+    {"feed": feed, "write": write}[sys.argv[1]]()

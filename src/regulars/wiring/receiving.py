@@ -8,6 +8,7 @@ import fcntl
 import gc
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -34,12 +35,14 @@ from regulars.kernel import clock
 from regulars.kernel.errors import Problem
 from regulars.kernel.languages import Text
 
-# Ten thousand events or so, to make a transaction cheap. In a backlog others wait so long to write on SQLite.
-BYTES_AT_ONCE = 8 * 2**20
+# Of the inbox in one transaction: the more, the cheaper an event is; but on SQLite nobody else writes meanwhile.
+MOST_BYTES, FEWEST_BYTES = 8 * 2**20, 2 * 2**20
+HELD_SECONDS = 0.25  # how long a transaction of a backlog should take
 IDLE_SECONDS = 0.5
-COLLECT_SECONDS = 0.02  # after the first request arrives, so that those behind it come along
+COLLECT_SECONDS = 0.05  # after the first request arrives, so that those behind it come along
 
 _log = logging.getLogger(__name__)
+_at_once = FEWEST_BYTES  # bytes: as many as lately took HELD_SECONDS
 _discarded: set[str] = set()  # segments whose places aren't forgotten yet
 
 _UNPROCESSABLE = Text(
@@ -90,13 +93,15 @@ def paused() -> Iterator[None]:
         yield
 
 
-def drain(*, bytes_at_once: int = BYTES_AT_ONCE) -> int:
-    """Take in what waits, about so many bytes of it in one transaction; how many requests that were. 0: all is in."""
+def drain(*, bytes_at_once: int | None = None) -> int:
+    """Take in what waits, about so many bytes of it in one transaction (None: what takes about HELD_SECONDS); how many
+    requests that were. 0: all is in.
+    """
     with ExitStack() as stack:
         with _locked("intake.gate"):
             stack.enter_context(_locked("intake.lock"))
         stack.enter_context(_uncollected())
-        return _drain(folder(), bytes_at_once)
+        return _drain(folder(), bytes_at_once or _at_once)
 
 
 @contextmanager
@@ -148,6 +153,7 @@ def _drain(box: Path, bytes_at_once: int) -> int:
         gone &= _discarded  # the others may be of another web's inbox
     if places or gone:
         with transaction.atomic():
+            begun = time.monotonic()
             if drafts:
                 faults = _take(drafts)
                 bad += [
@@ -158,11 +164,20 @@ def _drain(box: Path, bytes_at_once: int) -> int:
             if bad:
                 quarantine.put(bad)
             intake.note(places, gone=gone)
+        if budget <= 0:
+            _pace(bytes_at_once, time.monotonic() - begun)
     for segment in finished:
         inbox.discard(box, segment)
     _discarded.difference_update(gone)
     _discarded.update(finished)
     return requests
+
+
+def _pace(size: int, took: float) -> None:
+    """After a transaction of so many bytes in a backlog: how many come next."""
+    global _at_once
+    wanted = size * HELD_SECONDS / max(took, 0.001)
+    _at_once = int(min(max(wanted, size / 4, FEWEST_BYTES), size * 2, MOST_BYTES))
 
 
 def accept(payloads: Sequence[dict[str, Any]], *, source: str) -> list[Fault | None]:
