@@ -109,7 +109,7 @@ def test_products_keep_their_names_and_codes_and_people_dont() -> None:
 
 def test_a_person_gets_everything_in_readable_files(comes: Comes, actors: dict[str, Any]) -> None:
     by = actors["manager"]
-    person = comes("user_id=u1", name="王伟", email="w@example.com", plan="gold")
+    person = comes("user_id=u1", name="王伟", email="w@example.com", plan="gold", birthday="1990-05-31")
     _order(person, "m1")
     add_note(customer_id=person, text="喜欢乌龙茶", by=by)
     give_consent(customer_id=person, channel="sms", purpose="marketing", by=by)
@@ -117,7 +117,7 @@ def test_a_person_gets_everything_in_readable_files(comes: Comes, actors: dict[s
         assert bundle.namelist() == ["README.txt", "profile.json", "events.json"]
         profile = json.loads(bundle.read("profile.json"))
         events = json.loads(bundle.read("events.json"))
-    assert profile["profile"]["姓名"] == "王伟"
+    assert (profile["profile"]["姓名"], profile["profile"]["生日"]) == ("王伟", "1990-05-31")
     assert [row["value"] for row in profile["identities"]] == ["u1", "w@example.com"]
     assert (profile["attributes"], profile["notes"][0]["text"]) == ({"plan": "gold"}, "喜欢乌龙茶")
     assert {row["event"] for row in events} == {"Consent Given", "Order Completed", "Customer Identified"}

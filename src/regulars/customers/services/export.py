@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from datetime import date
 from io import BytesIO
 from typing import Any
 
@@ -38,7 +39,10 @@ def export_person(*, customer_id: int, by: Actor) -> bytes:
     person: dict[str, Any] = {
         "customer": customer.id,
         "since": customer.created_at.isoformat(),
-        "profile": {str(FIELDS[name]): value for name, value in customer.fields.items()},
+        "profile": {
+            str(FIELDS[name]): value.isoformat() if isinstance(value, date) else value
+            for name, value in customer.fields.items()
+        },
         "attributes": customer.custom,
         "identities": [
             {"kind": str(KINDS[row.kind]), "value": row.value, "since": row.first_seen.isoformat()}

@@ -38,8 +38,8 @@ _JSON = (b"content-type", b"application/json")
 _DONE = b'{"success":true}'
 _NO_KEY = Text(
     "The write key is missing or unknown. Send it as the user of Basic authentication; "
-    "you find it in the console under Settings, Sources.",
-    "缺少写入密钥，或密钥无效。请将其作为 Basic 认证的用户名发送；密钥可在控制台“设置 · 数据源”中查看。",
+    "you find it in the console under Data, Keys and API.",
+    "缺少写入密钥，或密钥无效。请将其作为 Basic 认证的用户名发送；密钥可在控制台“数据 · 密钥与 API”中查看。",
 )
 _MALFORMED = Text(
     "The body can't be read: {why}. Send one JSON object, plain or as gzip.",
