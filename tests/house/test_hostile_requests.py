@@ -14,6 +14,7 @@ from tests.house.conftest import Server
 from tests.house.test_serve import ADD_WRITE_KEY, script
 
 EVENT = b'{"type":"track","event":"Coat Tried On","userId":"u1","messageId":"m1"}'
+CLOSED = 0
 DOORS = ["POST /v1/track", "POST /login"]
 
 
@@ -31,7 +32,9 @@ def request(door: str, *headers: str, body: bytes = EVENT) -> bytes:
 
 
 def status(server: Server, first: bytes, more: Iterator[bytes] = iter(())) -> int:
-    """Of the answer to these bytes, sent until it comes."""
+    """Of the answer to these bytes, sent until it comes; CLOSED when the connection is closed over bytes that nobody
+    read, by which the system may throw the answer away.
+    """
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as line:
         with suppress(ConnectionError):
             line.sendall(first)
@@ -44,7 +47,9 @@ def status(server: Server, first: bytes, more: Iterator[bytes] = iter(())) -> in
                 line.sendall(piece)
                 line.setblocking(False)
         line.settimeout(20)
-        return int(line.recv(1000).split()[1])
+        with suppress(ConnectionError):
+            return int((line.recv(1000).split() or [b"", CLOSED])[1])
+        return CLOSED
 
 
 LENGTH = f"Content-Length: {len(EVENT)}"
@@ -66,7 +71,8 @@ FAULTY = [
 @pytest.mark.parametrize("door", DOORS)
 def test_what_is_no_request_is_refused(asked: Server, door: str) -> None:
     told = [status(asked, request(door, *headers, body=body)) for headers, body, _ in FAULTY]
-    assert told == [expected for _, _, expected in FAULTY]
+    assert told[2:] == [expected for _, _, expected in FAULTY[2:]]
+    assert {*told[:2]} <= {431, CLOSED}, "more than is read"
     assert status(asked, request(f"{door}/{'x' * 100_000}", LENGTH)) == 414
     assert status(asked, request("POST /login", LENGTH, "Host: other")) == 400
     assert status(asked, request(door, f"Content-Length: {len(BOMB)}", body=BOMB)) in (403, 413), (
@@ -83,7 +89,7 @@ def test_a_body_without_an_end_is_ended(asked: Server, door: str, header: str) -
     before = sum(one.memory_info().rss for one in family)
     piece = b"x" * (1 << 20)
     endless = (b"100000\r\n" + piece + b"\r\n" if "chunked" in header else piece for _ in range(100))
-    assert status(asked, request(door, header, body=b""), endless) == 413
+    assert status(asked, request(door, header, body=b""), endless) in (413, CLOSED)
     assert sum(one.memory_info().rss for one in family) - before < 50 << 20
 
 
