@@ -105,9 +105,10 @@ def test_a_large_business_has_every_answer_about_much_history_in_advance(
     import sys
 
     from regulars.warehouse import refresh
+    from regulars.warehouse.refresh import standing
 
     build()
-    monkeypatch.setattr(refresh, "LARGE", 1)
+    monkeypatch.setattr(standing, "LARGE", 1)
     while refresh.step():
         pass
     asked = sys.modules["regulars.warehouse.queries.snapshot"]._answers

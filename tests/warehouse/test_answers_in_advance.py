@@ -13,6 +13,7 @@ from regulars.accounts.services import change_settings
 from regulars.kernel import clock
 from regulars.warehouse import engine, feed, queries, refresh
 from regulars.warehouse.queries import sales
+from regulars.warehouse.refresh import standing
 
 moment = sys.modules["regulars.warehouse.queries.snapshot"]
 Happened = Callable[..., None]
@@ -21,7 +22,7 @@ Happened = Callable[..., None]
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every business counts as large."""
-    monkeypatch.setattr(refresh, "LARGE", 1)
+    monkeypatch.setattr(standing, "LARGE", 1)
     monkeypatch.setattr(queries, "LARGE", 1)
 
 

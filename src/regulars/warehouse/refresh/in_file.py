@@ -1,4 +1,4 @@
-"""Judging customers: everybody (full), or those whose events changed (live), by the same definitions of analytics.
+"""Refreshes where one process owns a DuckDB file.
 
 A full refresh builds its tables beside those in use while the feed goes on, and swaps them in at the end in one
 transaction that also brings up to date who changed meanwhile: a reader sees before or after, nothing between. It folds
@@ -6,14 +6,12 @@ all events anew only when it has to; else it goes on from purchases and scores, 
 """
 
 import hashlib
-import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from typing import Any
 
 import duckdb
@@ -22,113 +20,19 @@ import ibis
 from regulars.accounts.queries import Business, business
 from regulars.analytics import engines, facts, scores, traits
 from regulars.analytics.cutoffs import Cutoffs, Thresholds
-from regulars.eventlog import queries as eventlog
 from regulars.kernel import clock
-from regulars.warehouse import engine, feed, lake, queries, schema, worth
-from regulars.warehouse.queries.snapshot import LARGE
+from regulars.warehouse import engine, queries, worth
+from regulars.warehouse.refresh.judging import TELLING, judge
+from regulars.warehouse.refresh.standing import MANY, State, as_of_day, cutoffs_of, due, settings_of, state, unanswered
 
 log = logging.getLogger(__name__)
 
-MANY = 50_000
-"""More changed customers than this are quicker judged with everybody else."""
-GROWN = 1.25
-"""With so many times the events, thresholds and models are learned anew at once: after an import, say."""
-HOURLY = 3_600_000_000
 WEEKLY = 7 * 86_400_000_000
 """So often everything is folded anew although nothing asks for it: rows that were replaced leave gaps in the tables."""
-RECENT_DAYS = 30
 
 _running = threading.Lock()
 _building = threading.Event()
 _NEXT = ibis.table(facts.PURCHASES.schema(), name="purchases_next")
-_PREDICTED = ("p_alive", "expected_orders", "expected_value", "value_low", "value_high")
-_COLUMNS = ", ".join(facts.SCORES.columns)
-TELLING = 'position, name, record_id, "at", day, category, score'
-"""The columns of events that figures need."""
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What the last full refresh was about. `position` is the last event it saw, `took_ms` how long it was."""
-
-    version: int
-    as_of: int
-    position: int
-    refreshed_at: int
-    took_ms: int
-    settings: str
-    currency: str
-    zone: str
-    customers: int
-
-
-def state() -> State | None:
-    """None before the first full refresh."""
-    kept = engine.meta("refresh")
-    return State(**kept) if kept else None
-
-
-def cutoffs_of(own: Business) -> Cutoffs:
-    return Cutoffs.from_json(own.more.get("cutoffs") or {})
-
-
-def settings_of(own: Business) -> str:
-    parts = [own.zone, own.currency, own.more.get("as_of", "auto"), cutoffs_of(own).to_json()]
-    return json.dumps(parts, sort_keys=True)
-
-
-def as_of_day(own: Business) -> int:
-    """The day that customers are judged at: today in the business's zone; for a business whose last event is older
-    than 30 days (an old file was imported) the day after its last order, unless the settings say "today".
-    """
-    today = clock.day_number(clock.today(own.zone))
-    last_at, last_order = engine.meta("last_at", 0), engine.meta("last_order_day")
-    if own.more.get("as_of", "auto") == "today" or not last_at:
-        return today
-    if clock.from_micros(last_at) > clock.now() - timedelta(days=RECENT_DAYS):
-        return today
-    return today if last_order is None else min(last_order + 1, today)
-
-
-def due(*, patient: bool = True) -> str:
-    """Why a full refresh is due now; "" when it isn't. Cheap enough to be asked every second."""
-    position = engine.meta("position", 0)
-    last, own = state(), business()
-    if last is None:
-        # What is learned from the beginning of a long log (one that was moved here) isn't what its customers are like.
-        return "first" if position and position * 1.01 >= eventlog.last_position() else ""
-    now = clock.micros()
-    # Not without a pause: while a file is being taken in, the day of its last order moves with every batch.
-    if patient and 0 <= now - last.refreshed_at < max(1_000_000, 5_000 * last.took_ms):
-        return ""
-    if last.settings != settings_of(own):
-        return "settings"
-    # Files of a lake are written by every version for itself: an older one's lack columns.
-    if engine.meta("stale", False) or (lake.used() and engine.meta("schema", 0) < len(schema.STEPS)):
-        return "stale"
-    if last.as_of != as_of_day(own):
-        return "day"
-    if position > last.position * GROWN:
-        return "grown"
-    if position > last.position and not 0 <= now - last.refreshed_at <= HOURLY:
-        return "hour"
-    return "many" if _waiting() > MANY else ""
-
-
-def _waiting() -> int:
-    """How many changed records wait for their customers to be judged."""
-    if lake.used():
-        over_lake: int = scaled().waiting()
-        return over_lake
-    count: int = engine.read("SELECT count(*) FROM (SELECT DISTINCT record_id FROM pending)")[0][0]
-    return count
-
-
-def scaled() -> Any:
-    """The module that does it over a lake; it stands on this one."""
-    from regulars.warehouse import scaled
-
-    return scaled
 
 
 @contextmanager
@@ -139,14 +43,11 @@ def idle() -> Iterator[None]:
 
 
 def step() -> bool:
-    """One turn of the loop of full refreshes; True when there was something to do."""
-    if lake.used():
-        done: bool = scaled().step()
-        return done
+    """As refresh.step."""
     reason = due()
     if reason:
         log.info("full refresh (%s)", reason)
-        full()
+        full(lambda done, total: None, relearn=True, anew=None)
     elif unanswered():
         said = queries.answering(queries.warm, given_up=lambda: bool(due()))
         with engine.writing() as pen:
@@ -157,35 +58,8 @@ def step() -> bool:
     return True
 
 
-def unanswered() -> bool:
-    """Whether the business is so large that what pages ask is answered in advance, and that isn't done since the last
-    full refresh."""
-    last = state()
-    return last is not None and last.customers >= LARGE and (engine.meta("asked") or {}).get("version") != last.version
-
-
-def bring_up(*, full_anyway: bool = False) -> State:
-    """Take in what the log has and judge whom it changed: for who asks for figures of this very moment."""
-    feed.catch_up()
-    if full_anyway or due(patient=False) or state() is None:
-        full()
-    else:
-        live()
-    last = state()
-    assert last is not None
-    return last
-
-
-def full(*, report: Callable[[int, int], None] | None = None, relearn: bool = True, anew: bool | None = None) -> State:
-    """Judge everybody. `report(done, total)` is told of the steps. Two at once wait for each other.
-
-    Without `relearn` by the thresholds and models of the last time, as a live refresh does it. `anew`: fold all events
-    again, also where purchases and scores could be carried on.
-    """
-    told = report or (lambda done, total: None)
-    if lake.used():
-        over_lake: State = scaled().full(told, relearn=relearn)
-        return over_lake
+def full(told: Callable[[int, int], None], *, relearn: bool, anew: bool | None) -> State:
+    """As refresh.full."""
     with _running:
         begun = time.perf_counter()
         own = business()
@@ -290,18 +164,6 @@ def _carry(pen: duckdb.DuckDBPyConnection, as_of: int, cutoffs: Cutoffs) -> None
     pen.execute("DROP TABLE concerned")
 
 
-def judge(
-    pen: duckdb.DuckDBPyConnection, into: str, *, as_of: int, cutoffs: Cutoffs, thresholds: Thresholds,
-    model: worth.Model, source: str = "figures", ordered: bool = False,
-) -> None:  # fmt: skip
-    """Scores of the temporary table `figures` into where `into` says; `ordered` by customer."""
-    judged = engines.sql(scores.judged, cutoffs=cutoffs, thresholds=thresholds)
-    pen.register("predicted", worth.predicted(pen, model, as_of=as_of, figures=source))
-    order = "ORDER BY customer_id" if ordered else ""
-    pen.execute(f"{into} SELECT {_COLUMNS} FROM ({judged}) LEFT JOIN predicted USING (customer_id) {order}")  # noqa: S608
-    pen.unregister("predicted")
-
-
 def _swap(own: Business, as_of: int, built: _Built, begun: float) -> State:
     with engine.writing() as pen:
         for table in ("purchases", "scores"):
@@ -330,13 +192,7 @@ def _swap(own: Business, as_of: int, built: _Built, begun: float) -> State:
 
 
 def live() -> int:
-    """Judge the customers whose events came since, by the thresholds and models of the last full refresh; how many.
-
-    Nothing before the first full refresh. Costs what the changed customers' own events cost, plus a scan of ids.
-    """
-    if lake.used():
-        judged: int = scaled().live()
-        return judged
+    """As refresh.live. Costs what the changed customers' own events cost, plus a scan of ids."""
     if not engine.read("SELECT 1 FROM pending LIMIT 1") or engine.meta("refresh") is None:
         return 0
     with engine.writing() as pen:

@@ -1,7 +1,7 @@
 """Judging customers over a lake: everybody on Spark or in this worker's DuckDB, those who changed in any worker.
 
-The same definitions, thresholds and models as in `refresh`, which sends everything here that it can't do in its one
-file. Full results are files; what was judged since lies over them, in changes that all processes follow.
+The same definitions, thresholds and models as `in_file`. Full results are files; what was judged since lies over them,
+in changes that all processes follow.
 """
 
 import time
@@ -20,23 +20,22 @@ from regulars.analytics import engines, facts, scores
 from regulars.analytics.cutoffs import Cutoffs, Thresholds
 from regulars.analytics.engines.spark import Spark
 from regulars.kernel import clock
-from regulars.warehouse import engine, queries, refresh, schema, worth
+from regulars.warehouse import engine, queries, schema, worth
 from regulars.warehouse.lake import changes, files, replica
+from regulars.warehouse.refresh.judging import TELLING, judge
+from regulars.warehouse.refresh.standing import (
+    State,
+    as_of_day,
+    cutoffs_of,
+    due,
+    settings_of,
+    state,
+    unanswered,
+    waiting,
+)
 
 FEW = 1_000
 """Records whose numbers are named to the reader of files."""
-OVERLAID = 200_000
-"""When more customers were judged since the last full refresh, another one keeps small what all processes hold."""
-
-
-def waiting() -> int:
-    """How many records' customers are to be judged again, or were since the last full refresh if those are too many."""
-    found = engine.read(
-        "SELECT (SELECT count(*) FROM pending WHERE position > ?), (SELECT count(*) FROM judged)",
-        [engine.meta("lived", 0)],
-    )
-    waits, judged = found[0]
-    return int(judged if judged > OVERLAID else waits)
 
 
 def live() -> int:
@@ -49,14 +48,14 @@ def live() -> int:
         if not mine:
             return 0
         pen.execute("BEGIN")
-        last = refresh.State(**engine.meta("refresh", pen=pen))
+        last = State(**engine.meta("refresh", pen=pen))
         position, since = (engine.meta(key, 0, pen=pen) for key in ("position", "lived"))
         thresholds = Thresholds.from_json(engine.meta("thresholds", pen=pen))
         model = worth.Model.from_json(engine.meta("model", pen=pen))
         cutoffs = Cutoffs.from_json(engine.meta("cutoffs", pen=pen))
         rows = _judged(pen, since, as_of=last.as_of, cutoffs=cutoffs, thresholds=thresholds, model=model)
         with changes.writing():
-            now = refresh.state()
+            now = state()
             if now is None or now.version != last.version:
                 return 0
             changes.add(meta={"lived": position, "live": engine.meta("live", 0) + 1}, tables=rows)
@@ -85,12 +84,12 @@ def _judged(
     pen.execute(f"""
         CREATE TEMP TABLE lines AS SELECT * EXCLUDE (product_id, category, name, quantity, currency)
             FROM memory.main.lines SEMI JOIN mine USING (record_id) {few};
-        CREATE TEMP TABLE events AS SELECT {refresh.TELLING}
+        CREATE TEMP TABLE events AS SELECT {TELLING}
             FROM memory.main.events SEMI JOIN mine USING (record_id) {few};
         CREATE TEMP TABLE purchases AS {engines.sql(facts.purchases)};
         CREATE TEMP TABLE figures AS {engines.sql(scores.figures, as_of=as_of, cutoffs=cutoffs)};
     """)  # noqa: S608 (compiled, and a number)
-    refresh.judge(
+    judge(
         pen, "CREATE TEMP TABLE scores AS", as_of=as_of, cutoffs=cutoffs, thresholds=thresholds, model=model
     )  # fmt: skip
     said = {"judged": "FROM gone", "scores": "FROM temp.scores", "purchases": "FROM temp.purchases"}
@@ -99,13 +98,13 @@ def _judged(
 
 def step() -> bool:
     """As refresh.step: in the one worker that finds it due and nobody at it."""
-    if not refresh.due() and not refresh.unanswered():
+    if not due() and not unanswered():
         return False
     with changes.alone("full") as mine:
-        if mine and refresh.due():
+        if mine and due():
             _full(lambda done, total: None, relearn=True)
-        elif mine and refresh.unanswered():
-            said = queries.answering(queries.warm, given_up=lambda: bool(refresh.due()))
+        elif mine and unanswered():
+            said = queries.answering(queries.warm, given_up=lambda: bool(due()))
             if said:
                 with changes.writing():
                     changes.add(meta=said)
@@ -114,15 +113,15 @@ def step() -> bool:
     return True
 
 
-def full(report: Callable[[int, int], None], *, relearn: bool) -> refresh.State:
+def full(report: Callable[[int, int], None], *, relearn: bool) -> State:
     """As refresh.full."""
     with changes.alone("full", wait=True):
         return _full(report, relearn=relearn)
 
 
-def _full(told: Callable[[int, int], None], *, relearn: bool) -> refresh.State:
+def _full(told: Callable[[int, int], None], *, relearn: bool) -> State:
     begun, own = time.perf_counter(), business()
-    as_of, cutoffs = refresh.as_of_day(own), refresh.cutoffs_of(own)
+    as_of, cutoffs = as_of_day(own), cutoffs_of(own)
     with closing(replica.cursor()) as pen:
         pen.execute("BEGIN")  # one state all along, whatever others write
         position = engine.meta("position", 0, pen=pen)
@@ -136,7 +135,7 @@ def _full(told: Callable[[int, int], None], *, relearn: bool) -> refresh.State:
             model = worth.Model.from_json(engine.meta("model", pen=pen))
         told(3, 4)
         customers = pen.execute("SELECT count(*) FROM figures").fetchall()[0][0]
-        refresh.judge(
+        judge(
             pen, "CREATE TEMP TABLE judged AS", as_of=as_of, cutoffs=cutoffs, thresholds=thresholds, model=model
         )  # fmt: skip
         judged = files.copy(pen, "scores", "FROM judged ORDER BY customer_id")
@@ -149,13 +148,13 @@ def _full(told: Callable[[int, int], None], *, relearn: bool) -> refresh.State:
         # Who changed meanwhile is judged again, by what was learned now: a reader sees before or after.
         rows = _judged(beside, position, as_of=as_of, cutoffs=cutoffs, thresholds=thresholds, model=model)
         last = engine.meta("refresh", {}, pen=pen)
-        new = refresh.State(
+        new = State(
             version=last.get("version", 0) + 1,
             as_of=as_of,
             position=position,
             refreshed_at=clock.micros(),
             took_ms=round((time.perf_counter() - begun) * 1000),
-            settings=refresh.settings_of(own),
+            settings=settings_of(own),
             currency=own.currency,
             zone=own.zone,
             customers=customers,
