@@ -36,6 +36,11 @@ LISTS = [
     ("?net_min=500.5", ["ming", "rain"]),
     ("?recency_max=20", ["rain", "eve"]),
     ("?store=西湖店", ["ming", "rain", "eve"]),
+    ("?first=2026-06", ["eve"]),
+    ("?bought_store=西湖店&since=2026-06-20", ["rain"]),
+    ("?bought_channel=web", []),
+    ("?chance_min=0", []),  # of so few people nobody's chance can be told
+    ("?first=2026-13&since=yesterday", ["ming", "rain", "eve"]),
     ("?stage=nonsense&net_min=x&sort=drop&r=9", ["ming", "rain", "eve"]),
 ]
 
@@ -375,3 +380,15 @@ def test_what_was_done_with_thousands_is_undone_for_exactly_these(shop: dict[str
     said = client.post("/customers/untag", {"ids": ids, "tag": "VIP", "next": "/customers"}, follow=True)
     assert "Took the tag off 5,100 customers." in said.content.decode()
     assert queries.tagged("VIP") == []
+
+
+@pytest.mark.django_db
+def test_a_chance_is_said_in_percent_and_asked_of_the_warehouse_as_a_share() -> None:
+    from django.http import QueryDict
+
+    from regulars.console.customers.filters import asked
+
+    found = asked(QueryDict("chance_min=50&orders_min=2"))
+    assert found.filters().ranges == {"p_alive": (0.5, None), "orders": (2, None)}
+    assert [chip.url for chip in found.chips] == ["?chance_min=50", "?orders_min=2"]
+    assert "50%" in found.chips[1].text

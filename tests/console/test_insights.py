@@ -1,5 +1,6 @@
 """The insight pages show what the warehouse knows, in both languages, and say what to do where there is nothing."""
 
+import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,3 +123,38 @@ def test_a_large_business_has_every_answer_about_much_history_in_advance(
     for page in (*pages, "/customers"):
         assert manager.get(page).status_code == 200
     assert {question[1] for question in asked} <= {"today", "answer"}
+
+
+def _people(client: Client, address: str) -> int:
+    """How many customers a list shows."""
+    answer = client.get(html.unescape(address))
+    assert answer.status_code == 200
+    return answer.content.decode().count("<tr data-href=")
+
+
+def test_buyers_of_a_store_and_of_a_first_month_lead_to_exactly_these_people(manager: Client) -> None:
+    build()
+    for address in ("sales?period=28", "sales?period=90", "sales?period=all", "sales?period=90&by=channel", "cohorts"):
+        page = manager.get(f"/insights/{address}").content.decode()
+        links = re.findall(r'<td class="num"><a href="(/customers\?[^"]+)">([\d,]+)</a>', page)
+        assert links and [(url, _people(manager, url)) for url, _ in links] == [(url, int(n)) for url, n in links]
+    assert "?store=" not in manager.get("/insights/sales").content.decode()
+
+
+def test_the_last_nodes_of_the_flow_lead_to_the_people_in_the_stage_today(manager: Client) -> None:
+    build()
+    series = manager.get("/insights/lifecycle").context["flow"].option["series"][0]
+    counts = dict.fromkeys((node["name"] for node in series["data"] if "url" in node), 0.0)
+    for link in series["links"]:
+        counts[link["target"]] = counts.get(link["target"], 0) + link["value"]
+    urls = {node["name"]: node["url"] for node in series["data"] if "url" in node}
+    assert urls and {name: _people(manager, url) for name, url in urls.items()} == {name: counts[name] for name in urls}
+
+
+def test_what_to_do_next_leads_to_as_many_people_as_it_says(manager: Client, judged: dict[str, int]) -> None:
+    page = manager.get("/overview?period=28").content.decode()
+    steps = re.findall(
+        r'<a href="(/customers\?[^"]+)">(.*?)</a>', page.split('class="todo"')[1].split("</ol>")[0], re.S
+    )
+    told = [(url, int(re.search(r"\d+", re.sub(r"<[^>]+>", "", text))[0])) for url, text in steps]  # type: ignore[index]
+    assert told and [(url, _people(manager, url)) for url, _ in told] == told

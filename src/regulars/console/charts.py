@@ -70,7 +70,8 @@ def _axes(
             "name": name,
             "color": colour,
             "data": [
-                {"value": value(v, unit), "url": urls[i]} if urls else value(v, unit) for i, v in enumerate(values)
+                {"value": value(v, unit), "url": urls[i]} if urls and urls[i] else value(v, unit)
+                for i, v in enumerate(values)
             ],
         }
         | ({"stack": "all"} if stacked else {})
@@ -112,7 +113,7 @@ def bars(
     urls: Sequence[str] = (),
     first: str = "",
 ) -> Chart:
-    """For comparison; `urls` (one a label) lead to the people behind a bar."""
+    """For comparison; `urls` (one a label, "" for none) lead to the people behind a bar."""
     return _axes(
         title, labels, series, {"type": "bar"}, unit=unit, height=height, sideways=sideways, stacked=stacked,
         urls=urls, first=first,

@@ -1,6 +1,7 @@
 """The customers' list as its address says it: filters, order and search, and the chips that show them."""
 
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.http import QueryDict
 from regulars.analytics import lifecycle, rfm, traits
 from regulars.console import explanations, formatting
 from regulars.customers import queries
-from regulars.kernel import money
+from regulars.kernel import clock, money
 from regulars.kernel.languages import Text
 from regulars.warehouse.queries.customers import Filters
 
@@ -19,6 +20,7 @@ RANGES: dict[str, tuple[str, Text, str]] = {
     "orders": ("orders", Text("Orders", "订单数"), "number"),
     "recency": ("recency_days", Text("Days since the last purchase", "距上次购买天数"), "number"),
     "value": ("expected_value", Text("Expected value", "预期价值"), "money"),
+    "chance": ("p_alive", Text("Chance to come back", "再来的概率"), "percent"),
 }
 SORTS = ("net", "orders", "last_day", "first_day", "p_alive", "expected_value", "silent_days")
 NAMES: dict[str, Text] = {
@@ -29,9 +31,13 @@ NAMES: dict[str, Text] = {
     "store": Text("Store", "门店"),
     "channel": Text("Channel", "渠道"),
     "tag": Text("Tag", "标签"),
+    "first": Text("First purchase", "首次购买"),
+    "bought": Text("Bought", "购买过"),
     "risk": Text("At risk of leaving", "有流失风险"),
     "anonymous": Text("Anonymous visitors too", "包括匿名访客"),
 }
+BOUGHT = ("bought_store", "bought_channel", "since", "until")
+"""Who bought there, that way, from that day to that day: what the figures of sales lead to."""
 MOST_FOUND = 100
 
 
@@ -51,6 +57,8 @@ class Asked:
     risk: bool
     scores: dict[str, int]
     ranges: dict[str, tuple[str, str]]
+    first: date | None  # the first day of the month of the first purchase
+    bought: dict[str, str]
     anonymous: bool
     sort: str
     descending: bool
@@ -70,11 +78,20 @@ class Asked:
         chips = []
         for name in LISTS:
             chips += [
-                Chip(_chip(NAMES[name], _said(name, value)), _url(self.given, name, value))
+                Chip(_chip(NAMES[name], _said(name, value)), _url(self.given, name, value=value))
                 for value in self.lists[name]
             ]
         if self.tag:
             chips.append(Chip(_chip(NAMES["tag"], self.tag), _url(self.given, "tag")))
+        if self.first:
+            said = formatting.month(_month(self.first))
+            chips.append(Chip(_chip(NAMES["first"], said), _url(self.given, "first")))
+        if self.bought:
+            since, until = (self.bought.get(key) for key in ("since", "until"))
+            days = _between(*(formatting.day(date.fromisoformat(day)) if day else "" for day in (since, until)))
+            places = [self.bought[key] for key in ("bought_store", "bought_channel") if key in self.bought]
+            said = " · ".join((*places, str(days)) if since or until else places)
+            chips.append(Chip(_chip(NAMES["bought"], said), _url(self.given, *BOUGHT)))
         if self.risk:
             chips.append(Chip(str(NAMES["risk"]), _url(self.given, "risk")))
         if self.anonymous:
@@ -85,14 +102,15 @@ class Asked:
         ]
         for name, (low, high) in self.ranges.items():
             _, text, unit = RANGES[name]
-            said = _between(*(_written(end, unit) for end in (low, high)))
-            chips.append(Chip(_chip(text, str(said)), _url(self.given, f"{name}_min", None, f"{name}_max")))
+            between = _between(*(_written(end, unit) for end in (low, high)))
+            chips.append(Chip(_chip(text, str(between)), _url(self.given, f"{name}_min", f"{name}_max")))
         return chips
 
     @property
     def under_more(self) -> int:
         """How many filters are on of those that the list shows under "More"."""
-        return len(self.ranges) + len(self.scores) + bool(self.tag) + self.risk + self.anonymous
+        chosen = (self.tag, self.first, self.bought, self.risk, self.anonymous)
+        return len(self.ranges) + len(self.scores) + sum(map(bool, chosen))
 
     def filters(self) -> Filters:
         """As the warehouse takes them, but for the tag; a search narrows to whom it finds."""
@@ -100,6 +118,10 @@ class Asked:
             RANGES[name][0]: (_figure(low, RANGES[name][2]), _figure(high, RANGES[name][2]))
             for name, (low, high) in self.ranges.items()
         }
+        if self.first:
+            after = (self.first + timedelta(days=31)).replace(day=1)
+            ranges["first_day"] = (clock.day_number(self.first), clock.day_number(after) - 1)
+        days = {key: clock.day_number(date.fromisoformat(self.bought[key])) for key in BOUGHT[2:] if key in self.bought}
         found = tuple(card.id for card in queries.find(self.q, limit=MOST_FOUND)) if self.q else None
         return Filters(
             stages=self.lists["stage"],
@@ -111,6 +133,10 @@ class Asked:
             warned=True if self.risk else None,
             known=None if self.q or self.anonymous else True,
             ranges=ranges,
+            bought_store=self.bought.get("bought_store"),
+            bought_channel=self.bought.get("bought_channel"),
+            bought_since=days.get("since"),
+            bought_until=days.get("until"),
             ids=found,
             r=self.scores.get("r"),
             f=self.scores.get("f"),
@@ -142,6 +168,12 @@ def asked(given: QueryDict) -> Asked:
             for key in RANGES
             if any(ends := (_amount(given.get(f"{key}_min", "")), _amount(given.get(f"{key}_max", ""))))
         },
+        first=_day(f"{given.get('first', '')}-01"),
+        bought={
+            key: value
+            for key in BOUGHT
+            if (value := given.get(key, "")) and (key.startswith("bought_") or _day(value) is not None)
+        },
         anonymous=given.get("anonymous") == "1",
         sort=name if name in SORTS else "net",
         descending=sort.startswith("-") or name not in SORTS,
@@ -157,9 +189,22 @@ def _amount(text: str) -> str:
     return f"{amount.normalize():f}" if amount.is_finite() and abs(amount) < 10**12 else ""
 
 
-def _figure(text: str, unit: str) -> int | None:
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if len(text) == 10 else None
+    except ValueError:
+        return None
+
+
+def _month(day: date) -> int:
+    return day.year * 12 + day.month - 1
+
+
+def _figure(text: str, unit: str) -> float | None:
     if not text:
         return None
+    if unit == "percent":
+        return float(Decimal(text) / 100)
     return money.to_minor(text, formatting.business().currency) if unit == "money" else int(Decimal(text))
 
 
@@ -171,7 +216,7 @@ def _written(end: str, unit: str) -> str:
         amount = Decimal(end)
         minor = money.to_minor(amount, formatting.business().currency)
         return formatting.money(minor, whole=amount == int(amount))
-    return formatting.number(Decimal(end))
+    return f"{end}%" if unit == "percent" else formatting.number(Decimal(end))
 
 
 def _between(low: str, high: str) -> Text:
@@ -203,12 +248,10 @@ def _without(given: QueryDict) -> QueryDict:
     return rest
 
 
-def _url(given: QueryDict, name: str, value: str | None = None, also: str = "") -> str:
+def _url(given: QueryDict, *names: str, value: str | None = None) -> str:
     rest = _without(given)
-    kept = [other for other in rest.getlist(name) if value is not None and other != value]
-    rest.setlist(name, kept)
-    if also:
-        rest.pop(also, None)
+    for name in names:
+        rest.setlist(name, [other for other in rest.getlist(name) if value is not None and other != value])
     return "?" + rest.urlencode()
 
 

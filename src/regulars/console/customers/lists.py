@@ -51,8 +51,8 @@ def customers(request: ConsoleRequest) -> HttpResponse:
         "moods": traits.MOODS.items(),
         "tastes": traits.TASTES.items(),
         "ranges": [
-            (f"{key}_min", f"{key}_max", text, *asked.ranges.get(key, ("", "")))
-            for key, (_, text, _) in filters.RANGES.items()
+            (f"{key}_min", f"{key}_max", text, unit, *asked.ranges.get(key, ("", "")))
+            for key, (_, text, unit) in filters.RANGES.items()
         ],
         "all_tags": queries.tag_names(),
         "views": saved.views(by=request.actor),

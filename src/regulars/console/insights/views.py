@@ -46,6 +46,21 @@ def people(**filters: str | int) -> str:
     return f"{reverse('customers:list')}?{urlencode(filters)}"
 
 
+def _who_bought(dimension: Dimension, key: str, since: int | None, until: int | None) -> str:
+    """The customers counted as buyers of a store or channel in the period; "" where no list shows them."""
+    if dimension not in ("store", "channel") or not key:
+        return ""
+    days = {"since": since, "until": until}
+    return people(
+        **{f"bought_{dimension}": key},
+        **{name: clock.day_of(day).isoformat() for name, day in days.items() if day is not None},
+    )
+
+
+def _first_bought(month: int) -> str:
+    return people(first=f"{month // 12}-{month % 12 + 1:02}")
+
+
 def _chosen(request: HttpRequest, name: str, options: object, otherwise: str) -> str:
     wanted = request.GET.get(name, otherwise)
     return wanted if wanted in options else otherwise  # type: ignore[operator]
@@ -92,7 +107,7 @@ def sales(request: HttpRequest) -> HttpResponse:
                 unit=unit,
                 first=str(Text("From", "起始")),
             ),
-            "parts": [(row, came.get(row.key)) for row in parts],
+            "parts": [(row, came.get(row.key), _who_bought(dimension, str(row.key), since, until)) for row in parts],
             "parts_chart": charts.bars(
                 f"{name} · {DIMENSIONS[dimension]}",
                 [str(row.key) or str(Text("Not said", "未注明")) for row in parts[:12]],
@@ -100,9 +115,7 @@ def sales(request: HttpRequest) -> HttpResponse:
                 unit=unit,
                 sideways=True,
                 height=60 + 26 * min(len(parts), 12),
-                urls=[people(**{dimension: row.key}) for row in parts[:12]]
-                if dimension in ("store", "channel")
-                else (),
+                urls=[_who_bought(dimension, str(row.key), since, until) for row in parts[:12]],
                 first=str(DIMENSIONS[dimension]),
             ),
             "buyers": charts.bars(
@@ -191,6 +204,7 @@ def lifecycle(request: HttpRequest) -> HttpResponse:
                 str(Text("From month to month", "逐月流动")),
                 [nodes[key] for key in sorted(nodes)],
                 [(f"{f.month - 1}:{f.source}", f"{f.month}:{f.target}", f.customers) for f in flows],
+                urls={f"{months[-1]}:{key}": people(stage=key) for key in stages.STAGES},  # the last node is today
                 columns={key: int(key.partition(":")[0]) - months[0] + 1 for key in nodes},
                 head=[str(Text("From", "从")), str(Text("To", "到")), str(Text("Customers", "客户"))],
                 height=460,
@@ -229,11 +243,13 @@ def cohorts(request: HttpRequest) -> HttpResponse:
                     for c in found
                 ],
                 unit="percent",
+                urls=[[_first_bought(c.month)] * (width - 1) for c in found],
                 height=90 + 30 * len(found),
                 first=str(Text("First month · customers", "首购月 · 客户数")),
             ),
             "second": [
-                (row, _judged(row.within_30, row.observed_30, row), _judged(row.within_60, row.observed_60, row),
+                (row, _first_bought(row.month),
+                 _judged(row.within_30, row.observed_30, row), _judged(row.within_60, row.observed_60, row),
                  _judged(row.within_90, row.observed_90, row))
                 for row in queries.rhythm.second_orders(moment, months=13)
             ],

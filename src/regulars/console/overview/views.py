@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.http import urlencode
 
 from regulars.accounts.actors import Actor
 from regulars.analytics import lifecycle
 from regulars.console import charts, formatting
+from regulars.console.customers.filters import asked
 from regulars.console.customers.page import reasons
 from regulars.console.requests import ConsoleRequest, page
 from regulars.customers.queries import by_ids
@@ -117,42 +119,38 @@ def _stages(moment: queries.Snapshot) -> charts.Chart:
     return chart
 
 
+def _listed(moment: queries.Snapshot, query: str) -> int:
+    """How many customers the list of this address shows."""
+    return queries.customers.count(moment, filters=asked(QueryDict(query)).filters())
+
+
+def _step(icon: str, text: Text, count: int, why: Text, query: str) -> Step:
+    return Step(icon, text.filled(n=formatting.number(count)), why, f"{reverse('customers:list')}?{query}")
+
+
 def _steps(
     moment: queries.Snapshot, risk: queries.risk.Totals, flow: list[queries.lifecycle.Flow], actor: Actor
 ) -> list[Step]:
     """In order of what it is worth."""
-    customers = reverse("customers:list")
     steps = []
-    best = queries.customers.count(
-        moment, filters=Filters(warned=True, stages=STAYING, groups=("champions", "loyal", "needs_attention"))
-    )
-    if best:
-        text = Text("Call {n} good customers who are slipping away", "联系 {n} 位正在疏远的好客户").filled(
-            n=formatting.number(best)
-        )
+    groups = [("group", group) for group in ("champions", "loyal", "needs_attention")]
+    good = urlencode([("risk", "1"), *groups, ("sort", "-net"), *(("stage", stage) for stage in STAYING)])
+    if best := _listed(moment, good):
+        text = Text("Call {n} good customers who are slipping away", "联系 {n} 位正在疏远的好客户")
         why = Text("Everybody at risk together brought {net}.", "全部有流失风险的客户累计消费 {net}。").filled(
             net=formatting.money(risk.net, whole=True)
         )
-        url = f"{customers}?risk=1&group=champions&group=loyal&group=needs_attention&sort=-net" + "".join(
-            f"&stage={stage}" for stage in STAYING
-        )
-        steps.append(Step("phone-call", text, why, url))
-    new = queries.customers.count(moment, filters=Filters(stages=("new",)))
-    if new:
-        text = Text("Invite {n} new customers to come again", "邀请 {n} 位新客再次光顾").filled(
-            n=formatting.number(new)
-        )
+        steps.append(_step("phone-call", text, best, why, good))
+    fresh = "stage=new&sort=-last_day"
+    if new := _listed(moment, fresh):
+        text = Text("Invite {n} new customers to come again", "邀请 {n} 位新客再次光顾")
         why = Text("The second visit makes a regular.", "第二次光顾最能留住客户。")
-        steps.append(Step("calendar-heart", text, why, f"{customers}?stage=new&sort=-last_day"))
-    dormant = queries.customers.count(
-        moment, filters=Filters(stages=("dormant",), ranges={"p_alive": (0.5, None), "orders": (2, None)})
-    )
-    if dormant:
-        text = Text("Wake {n} dormant customers who may still come", "唤醒 {n} 位仍可能回来的沉睡客户").filled(
-            n=formatting.number(dormant)
-        )
+        steps.append(_step("calendar-heart", text, new, why, fresh))
+    asleep = "stage=dormant&chance_min=50&orders_min=2&sort=-expected_value"
+    if dormant := _listed(moment, asleep):
+        text = Text("Wake {n} dormant customers who may still come", "唤醒 {n} 位仍可能回来的沉睡客户")
         why = Text("More likely than not they haven't left for good.", "他们多半还没有真正离开。")
-        steps.append(Step("bell-ringing", text, why, f"{customers}?stage=dormant&sort=-expected_value"))
+        steps.append(_step("bell-ringing", text, dormant, why, asleep))
     gone = sum(part.customers for part in flow if part.target == "lost" and part.source not in ("lost", ""))
     if gone:
         text = Text("Find out why {n} customers were lost this month", "了解本月流失的 {n} 位客户为何离开").filled(

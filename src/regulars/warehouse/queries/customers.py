@@ -64,6 +64,10 @@ class Filters:
     warned: bool | None = None
     known: bool | None = True  # known or a buyer; False: not known; None: anybody
     ranges: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)  # column → from, to
+    bought_store: str | None = None  # who bought there …
+    bought_channel: str | None = None
+    bought_since: int | None = None  # … between these days, both included (any of the four may be left out)
+    bought_until: int | None = None
     ids: tuple[int, ...] | None = None  # only these (a search's or a segment's)
     erased: bool | None = False  # None: those too
 
@@ -160,6 +164,15 @@ def _where(snapshot: Snapshot, filters: Filters) -> tuple[list[str], list[Any]]:
     for column, values in lists.items():
         if values:
             where, params = [*where, f"{column} IN (SELECT unnest(?::VARCHAR[]))"], [*params, list(values)]
+    bought = {
+        "store = ?": filters.bought_store, "channel = ?": filters.bought_channel,
+        "day >= ?": filters.bought_since, "day <= ?": filters.bought_until,
+    }  # fmt: skip
+    given = {condition: value for condition, value in bought.items() if value is not None}
+    if given:
+        which = " AND ".join(("lines > 0", *given))
+        where.append(f"customer_id IN (SELECT customer_id FROM purchases WHERE {which})")  # noqa: S608 (ours)
+        params += given.values()
     if filters.ids is not None:
         where.append(f"customer_id IN (SELECT id FROM {snapshot.listed(filters.ids)})")  # noqa: S608
     for column, (low, high) in filters.ranges.items():
