@@ -1,7 +1,10 @@
 """Customers, identities, consent, tags, notes and merges over the API."""
 
+import re
 from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from tests.api.conftest import Program
 
@@ -53,6 +56,55 @@ def test_lists_come_in_pages(program: Program) -> None:
         cursor = f"&cursor={page['next_cursor']}"
     assert seen == sorted(ids, reverse=True)
     assert program.get("/customers?cursor=nonsense")[1]["field"] == "cursor"
+
+
+def test_all_filters_of_a_list_hold_at_once_page_after_page(program: Program) -> None:
+    """Five called Zed, of whom the even ones are gold; one of them is known by a browser alone. And a golden Ann."""
+    ids = []
+    for n, name in enumerate(["Zed A", "zed b", "ZED C", "Zed D", "Zed E", "Ann"]):
+        kind = "anonymous_id" if n == 4 else "user_id"
+        made = {"identities": [{"kind": kind, "value": f"u{n}"}], "profile": {"name": name}}
+        ids.append(program.post("/customers", made)[1]["id"])
+        if n % 2 == 0 or name == "Ann":
+            program.ask("PUT", f"/customers/{ids[n]}/tags/gold")
+
+    def found(query: str) -> list[int]:
+        rows: list[int] = []
+        cursor = ""
+        while True:
+            status, page = program.get(f"/customers?limit=1&{query}{cursor}")
+            assert status == 200 and len(page["data"]) <= 1, page
+            rows += [ids.index(row["id"]) for row in page["data"]]
+            if page["next_cursor"] is None:
+                return rows
+            cursor = f"&cursor={page['next_cursor']}"
+
+    assert found("q=Zed") == [4, 3, 2, 1, 0]
+    assert found("q=Zed&tag=gold") == [4, 2, 0]
+    assert found("q=Zed&known=false") == [4]
+    assert found("q=Zed&tag=gold&known=true") == [2, 0]
+    assert found("tag=gold&known=true") == [5, 2, 0]
+    assert found("q=u3") == found(f"q=%23{ids[3]}") == [3]
+    assert found("q=u3&tag=gold") == found("q=nobody") == found("q=") == found("q=%20") == []
+    program.post(f"/customers/{ids[0]}/merge", {"source": ids[5]})
+    assert found("q=Ann") == found("q=u5&tag=gold") == [0]
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "There is no such parameter."), ("zh-CN", "没有该参数。")])
+def test_a_parameter_that_an_operation_has_not_is_refused_by_name(
+    language: str, said: str, with_scopes: Callable[..., Program]
+) -> None:
+    program = with_scopes("customers.view", "customers.edit", language=language)
+    status, problem = program.get("/customers?limit=2&tga=gold&Q=x")
+    assert (status, problem["code"], problem["field"]) == (422, "invalid", "tga")
+    assert [fault["field"] for fault in problem["errors"]] == ["tga", "Q"]
+    assert problem["errors"][0]["message"].startswith(said)
+    assert re.findall(r"[a-z]+", problem["errors"][0]["message"])[-7:] == [
+        "q", "tag", "known", "mood", "taste", "cursor", "limit"
+    ]  # fmt: skip
+    status, problem = program.post("/customers?dry_run=1", LI)
+    assert (status, problem["field"]) == (422, "dry_run") and problem["errors"][0]["message"].startswith(said)
+    assert program.get("/customers")[1]["data"] == []
 
 
 def test_consent_tags_notes_and_identities(program: Program) -> None:

@@ -115,6 +115,9 @@ def test_customers_say_how_they_feel_and_are_found_by_it(program: Program) -> No
     assert (status, [row["id"] for row in page["data"]], page["next_cursor"]) == (200, [rows["u1"]["id"]], None)
     assert program.get(f"/customers/{rows['u1']['id']}")[1]["worth"]["mood"] == "unhappy"
     assert program.get("/customers?mood=unhappy&q=u2")[1]["data"] == []
+    for query, users in (("q=u1", ["u1"]), ("known=true", ["u1"]), ("known=false", []), ("q=u1&known=false", [])):
+        data = program.get(f"/customers?mood=unhappy&{query}")[1]["data"]
+        assert [row["identities"][0]["value"] for row in data] == users, query
     assert program.get("/customers?mood=unhappy&tag=VIP")[1]["data"] == []
     assert program.get("/customers?taste=price")[1]["data"] == []
     assert program.get("/customers?mood=angry")[0] == 422

@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+from regulars.accounts.capabilities import KEYS_PLACE
+from regulars.console.navigation import SECTIONS
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -27,3 +30,17 @@ def test_both_readmes_have_the_same_parts_and_commands() -> None:
     english, chinese = ((ROOT / name).read_text() for name in ("README.md", "README.zh.md"))
     for pattern in (r"^#+ ", r"^(?:make|\.venv)[^\n]*$"):
         assert len(re.findall(pattern, english, re.M)) == len(re.findall(pattern, chinese, re.M))
+
+
+def test_places_of_the_console_that_are_named_are_there() -> None:
+    """“Data → Keys and API” and the like, in documents and in what programs are answered."""
+    there = {
+        f"{section.text.in_language(language)} → {entry.text.in_language(language)}"
+        for section in SECTIONS if section.text
+        for entry in section.entries
+        for language in ("en", "zh-hans")
+    }  # fmt: skip
+    assert {KEYS_PLACE.en, KEYS_PLACE.zh} <= there
+    texts = [path.read_text() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md"))]
+    named = {place for text in texts for place in re.findall(r"\*\*([^*\n]+ → [^*\n]+)\*\*", text)}
+    assert len(named) >= 4 and named <= there

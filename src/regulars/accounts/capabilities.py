@@ -33,6 +33,9 @@ CAPABILITIES: dict[str, Text] = {
     "webhooks.edit": Text("Manage webhooks", "管理 Webhook"),
 }
 
+KEYS_PLACE = Text("Data → Keys and API", "数据 → 密钥与 API")
+"""Where in the console keys are (`keys.edit`), for whoever is told to fetch one."""
+
 _MARKETER = {
     "customers.view", "customers.edit", "customers.export", "consent.edit", "notes.edit", "tags.edit",
     "insights.view", "imports.run", "events.view",

@@ -1,11 +1,13 @@
 """The API put together: its operations, its description, and what an error becomes."""
 
 import logging
+from functools import wraps
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
+from ninja.params.models import QueryModel
 from ninja.parser import Parser
 from ninja.security import HttpBearer
 
@@ -15,7 +17,6 @@ from regulars.api import problems
 from regulars.api.shapes import ERRORS
 from regulars.api.wording import said
 from regulars.kernel.errors import Problem, no_room
-from regulars.kernel.languages import Text
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,25 @@ class Flat(Parser):
         if level and level[0] is not data:
             raise ValueError(f"nested more than {DEPTH} deep")
         return data
+
+
+def only_known(run: Any) -> Any:
+    """Refuses query parameters that the operation hasn't: one misspelt would otherwise be a filter that isn't there.
+    `run` is the bound method of a ninja operation.
+    """
+    taken = [
+        name
+        for model in run.__self__.models
+        if issubclass(model, QueryModel)
+        for name in getattr(model, "__ninja_flatten_map__", ())
+    ]
+
+    @wraps(run)
+    def checked(request: HttpRequest, **values: Any) -> Any:
+        unknown = [name for name in request.GET if name not in taken]
+        return problems.of_unknown(unknown, taken) if unknown else run(request, **values)
+
+    return checked
 
 
 class Api(NinjaAPI):
@@ -133,6 +153,7 @@ def build() -> Api:
         openapi_url="/openapi.json",
         urls_namespace="api-v1",
     )
+    api.add_decorator(only_known, mode="view")
     for module in (customers, events, orders, figures, segments, webhooks):
         api.add_router("", module.router)
 
@@ -146,7 +167,9 @@ def build() -> Api:
 
     @api.exception_handler(HttpError)
     def _http(request: HttpRequest, error: Any) -> HttpResponse:
-        detail = problems.NO_JSON if error.status_code == 400 else Text(str(error), str(error))
+        detail = (
+            problems.NO_JSON if error.status_code == 400 else problems.TITLES.get(error.status_code, problems.BROKEN)
+        )
         return problems.answer(error.status_code, "unreadable", detail)
 
     @api.exception_handler(Exception)

@@ -85,14 +85,22 @@ def full(id: int) -> dict[str, Any]:
         "customers.view",
         said("List or find customers", "列出或查找客户"),
         said(
-            "With q: those whose number, any identity or beginning of the name it is. Else all, the youngest first.",
-            "提供 q 时按编号、任一标识或姓名开头查找；否则列出全部，新客户在前。",
+            "The youngest first. Of several filters all have to hold.",
+            "新客户在前。提供多个筛选条件时须全部满足。",
         ),
     ),
 )
 def list_customers(
     request: HttpRequest,
-    q: Annotated[str | None, Query(max_length=200, description=said("What to look for.", "查找内容。"))] = None,
+    q: Annotated[
+        str | None,
+        Query(
+            max_length=200,
+            description=said(
+                "Whose number, identity or beginning of the name it is.", "按编号、任一标识或姓名开头查找。"
+            ),
+        ),
+    ] = None,
     tag: Annotated[str | None, Query(max_length=50, description=said("With this tag.", "带有此标签。"))] = None,
     known: Annotated[
         bool | None, Query(description=said("Known ones only, or the others.", "仅已识别或未识别客户。"))
@@ -109,20 +117,16 @@ def list_customers(
     limit: Limit = 50,
 ) -> Any:
     actor(request, "customers.view")
-    if q is not None:
-        found = [card.id for card in queries.find(q, limit=limit)]
-        if mood is None and taste is None:
-            return {"data": rows_of(found), "next_cursor": None}
     if mood is not None or taste is not None:
         filters = listed.Filters(
-            moods=(mood,) if mood else (), tastes=(taste,) if taste else (), known=known,
-            ids=tuple(found) if q is not None else None,
+            moods=(mood,) if mood else (), tastes=(taste,) if taste else (), known=None if known else known,
+            named=bool(known), ids=None if q is None else tuple(queries.matching(q)),
         )  # fmt: skip
         filters = exports.with_tag(filters, tag) if tag else filters
         page = listed.page(snapshot(), filters=filters, sort="customer_id", after=cursor, limit=limit)
         return {"data": rows_of([row.customer_id for row in page.rows]), "next_cursor": page.after}
     before = values_of(cursor, int)[0] if cursor else None
-    cards = queries.page(before=before, limit=limit + 1, known=known, tag=tag or "")
+    cards = queries.page(before=before, limit=limit + 1, known=known, tag=tag or "", text=q)
     ids = [card.id for card in cards]
     return page_by_id(rows_of(ids), ids, limit)
 

@@ -1,11 +1,13 @@
 """Everything that goes wrong, as problem+json (RFC 9457) in the caller's language."""
 
 import json
+import re
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Field, Schema
 
+from regulars.accounts.capabilities import KEYS_PLACE
 from regulars.api.wording import said
 from regulars.kernel import languages
 from regulars.kernel.errors import Problem
@@ -26,20 +28,63 @@ TITLES: dict[int, Text] = {
     503: Text("Not possible at the moment", "暂时无法处理"),
 }
 NO_KEY = Text(
-    "Send an API key as “Authorization: Bearer rk_…”. Keys are made in the console under Data → API.",
-    "请以“Authorization: Bearer rk_…”发送 API 密钥。密钥在控制台“数据 → API”中创建。",
-)
+    "Send an API key as “Authorization: Bearer rk_…”. Keys are made in the console under {place}.",
+    "请以“Authorization: Bearer rk_…”发送 API 密钥。密钥在控制台“{place}”中创建。",
+).filled(place=KEYS_PLACE)
 NO_PLACE = Text("There is nothing at this address. See /api/docs.", "该地址不存在，请查看 /api/docs。")
 NO_METHOD = Text("This address doesn't take this method. See /api/docs.", "该地址不支持此方法，请查看 /api/docs。")
 BROKEN = Text("Try again; if it goes on, tell your admin.", "请重试；如问题持续，请联系管理员。")
 NO_JSON = Text("The body isn't valid JSON.", "请求正文不是有效的 JSON。")
 _CHECK = Text("Check the fields named in errors.", "请检查 errors 中列出的字段。")
+_STRING = Text("This must be a text.", "应为文本。")
+_WHOLE = Text("This must be a whole number.", "应为整数。")
+_NUMBER = Text("This must be a number.", "应为数字。")
+_BOOLEAN = Text("This must be true or false.", "应为 true 或 false。")
+_OBJECT = Text("This must be an object of JSON.", "应为 JSON 对象。")
+_LIST = Text("This must be a list.", "应为列表。")
+_DATE = Text("This must be a date, such as 2026-05-31.", "应为日期，如 2026-05-31。")
+_TIME = Text(
+    "This must be a time of ISO 8601, such as 2026-05-31T18:30:00+08:00.",
+    "应为 ISO 8601 时间，如 2026-05-31T18:30:00+08:00。",
+)
+_CHOICE = Text("This must be one of: {choices}.", "只能是以下之一：{choices}。")
 _MEANING: dict[str, Text] = {
     "missing": Text("This is missing.", "缺少该字段。"),
     "extra_forbidden": Text("There is no such field.", "没有该字段。"),
     "json_invalid": NO_JSON,
-}
-_WRONG = Text("This value can't be taken: {why}", "该值无效：{why}")
+    "string_type": _STRING,
+    "string_unicode": Text("This must be a text in UTF-8.", "应为 UTF-8 文本。"),
+    "string_too_short": Text("This has too few characters; the least is {min_length}.", "至少 {min_length} 个字符。"),
+    "string_too_long": Text("This has more than {max_length} characters.", "不得超过 {max_length} 个字符。"),
+    "string_pattern_mismatch": Text("This doesn't fit the pattern {pattern}", "格式不符，应匹配 {pattern}"),
+    "int_type": _WHOLE, "int_parsing": _WHOLE, "int_from_float": _WHOLE,
+    "int_parsing_size": Text("This number is too large.", "数字过大。"),
+    "float_type": _NUMBER, "float_parsing": _NUMBER, "decimal_type": _NUMBER, "decimal_parsing": _NUMBER,
+    "finite_number": Text("This must be a finite number.", "应为有限数。"),
+    "decimal_max_digits": Text("This has more than {max_digits} digits.", "不得超过 {max_digits} 位数字。"),
+    "decimal_max_places": Text("This has more than {decimal_places} decimals.", "小数不得超过 {decimal_places} 位。"),
+    "greater_than": Text("This must be greater than {gt}.", "必须大于 {gt}。"),
+    "greater_than_equal": Text("This must be {ge} or more.", "不得小于 {ge}。"),
+    "less_than": Text("This must be less than {lt}.", "必须小于 {lt}。"),
+    "less_than_equal": Text("This must be {le} or less.", "不得大于 {le}。"),
+    "bool_type": _BOOLEAN, "bool_parsing": _BOOLEAN,
+    "dict_type": _OBJECT, "model_type": _OBJECT, "model_attributes_type": _OBJECT,
+    "list_type": _LIST,
+    "too_short": Text("This has too few entries; the least is {min_length}.", "至少 {min_length} 项。"),
+    "too_long": Text("This has more than {max_length} entries.", "不得超过 {max_length} 项。"),
+    "literal_error": _CHOICE, "enum": _CHOICE,
+    "date_type": _DATE, "date_parsing": _DATE, "date_from_datetime_parsing": _DATE,
+    "date_from_datetime_inexact": _DATE,
+    "datetime_type": _TIME, "datetime_parsing": _TIME, "datetime_from_date_parsing": _TIME,
+    "datetime_object_invalid": _TIME,
+    "timezone_aware": Text("This time needs an offset, such as +08:00.", "时间须带时区偏移，如 +08:00。"),
+}  # fmt: skip
+"""What pydantic finds → what it means, with what pydantic knows of it (docs.pydantic.dev/latest/errors)."""
+_WRONG = Text("This value can't be taken.", "该值无效。")
+_NO_PARAMETER = Text(
+    "There is no such parameter. This operation takes: {taken}.", "没有该参数。此操作的参数有：{taken}。"
+)
+_NO_PARAMETERS = Text("There is no such parameter. This operation takes none.", "没有该参数。此操作不接受查询参数。")
 
 
 class FieldFault(Schema):
@@ -85,6 +130,16 @@ def of_problem(request: HttpRequest, problem: Problem | type[Problem]) -> HttpRe
     return answer(problem.status, problem.code, problem.text, field=problem.field)
 
 
+def meaning(kind: str, context: dict[str, Any]) -> Text:
+    """Of one of pydantic's errors, by its type and what comes with it."""
+    given: dict[str, Any] = dict(context)
+    if kind in ("literal_error", "enum"):
+        # "'sms', 'email' or 'push'"
+        choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+        given["choices"] = Text(", ".join(choices), "、".join(choices))
+    return _MEANING.get(kind, _WRONG).filled(**given)
+
+
 def of_faults(faults: list[dict[str, Any]]) -> HttpResponse:
     """pydantic's list of what doesn't fit the schema."""
     errors = []
@@ -92,9 +147,15 @@ def of_faults(faults: list[dict[str, Any]]) -> HttpResponse:
         path = [str(part) for part in fault.get("loc", ())]
         # ninja puts the kind of parameter and its name in Python first: body.data.name is the caller's name
         path = path[2:] if path[:1] == ["body"] and len(path) > 2 else path[1:]
-        text = _MEANING.get(str(fault["type"])) or _WRONG.filled(
-            why=str(fault["msg"]).replace("{", "(").replace("}", ")")
-        )
+        text = meaning(str(fault["type"]), fault.get("ctx") or {})
         errors.append({"field": ".".join(path), "message": str(text)})
     first = errors[0]["field"] if errors else None
     return answer(422, "invalid", _CHECK, field=first, errors=errors)
+
+
+def of_unknown(unknown: list[str], taken: list[str]) -> HttpResponse:
+    """Query parameters that an operation hasn't."""
+    names = Text(", ".join(taken), "、".join(taken))
+    text = _NO_PARAMETER.filled(taken=names) if taken else _NO_PARAMETERS
+    errors = [{"field": name[:100], "message": str(text)} for name in unknown[:50]]
+    return answer(422, "invalid", _CHECK, field=errors[0]["field"], errors=errors)

@@ -1,7 +1,7 @@
 """Reading customers. Every id asked for may be that of any of a customer's records; answers speak of the customer."""
 
 from regulars.customers.queries.consent import consent_history, consent_states, consents_of
-from regulars.customers.queries.finding import find, page, with_identity
+from regulars.customers.queries.finding import find, matching, page, with_identity
 from regulars.customers.queries.identity import (
     IdentityRow,
     SharedIdentity,
@@ -27,7 +27,7 @@ from regulars.customers.queries.tag import TagRow, all_tags, tag_names, tagged, 
 __all__ = [
     "Card", "ChangeRow", "IdentityRow", "MergePreview", "MergeRow", "NoteRow", "Profile", "RecordRow",
     "SharedIdentity", "TagRow", "all_tags", "by_ids", "consent_history", "consent_states", "consents_of",
-    "erased_since", "find", "get", "identities", "identities_of", "live_root", "members", "merge_preview", "merges",
-    "notes", "page", "profile_changes", "records", "records_after", "root_of", "roots_of", "shared_identities",
-    "stores", "tag_names", "tagged", "tags", "tags_of", "with_identity",
+    "erased_since", "find", "get", "identities", "identities_of", "live_root", "matching", "members", "merge_preview",
+    "merges", "notes", "page", "profile_changes", "records", "records_after", "root_of", "roots_of",
+    "shared_identities", "stores", "tag_names", "tagged", "tags", "tags_of", "with_identity",
 ]  # fmt: skip

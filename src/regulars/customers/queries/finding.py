@@ -1,5 +1,7 @@
 """Finding customers: by an identity, by what somebody types, page after page."""
 
+from typing import Any
+
 from django.db import connection
 from django.db.models import Q, QuerySet
 
@@ -25,28 +27,54 @@ def find(text: str, *, limit: int = 20) -> list[Card]:
     """Customers whose number or any identity is exactly this, then those whose name begins so. Indexed: a million
     customers don't slow it down.
     """
-    text = text.strip()
-    if not text:
-        return []
     found: dict[int, None] = {}
-    wanted = Q()
-    for kind, value in readings(text, region=business().region):
-        wanted |= Q(kind=kind, value=value)
-    if wanted:
-        rows = Identity.objects.filter(wanted).values_list("kind", "customer__root_id")
+    identities, numbered, names = _readings(text)
+    if identities is not None:
+        rows = identities.values_list("kind", "customer__root_id")
         for _, root in sorted(rows, key=lambda row: RANK[row[0]]):
             found[root] = None
-    digits = text.lstrip("#")
-    if digits.isascii() and digits.isdigit() and len(digits) < 19:
-        for root in Customer.objects.filter(id=int(digits)).values_list("root_id", flat=True):
+    if numbered is not None:
+        for root in numbered.values_list("root_id", flat=True):
             found[root] = None
-    key = name_key(text)
-    if key:
-        for root in named(key).values_list("root_id", flat=True)[: limit * 2]:
+    if names is not None:
+        for root in names.values_list("root_id", flat=True)[: limit * 2]:
             found[root] = None
     ids = list(found)[:limit]
     cards = by_ids(ids)
     return [cards[id] for id in ids if id in cards]
+
+
+def matching(text: str) -> list[int]:
+    """All whom `find` can find, ascending: to narrow a list that the warehouse pages."""
+    return list(_all_of(text).order_by("id").values_list("id", flat=True))
+
+
+def _all_of(text: str) -> QuerySet[Customer]:
+    identities, numbered, names = _readings(text)
+    roots: list[QuerySet[Any, Any]] = []
+    if identities is not None:
+        roots.append(identities.values("customer__root_id"))
+    roots += [rows.order_by().values("root_id") for rows in (numbered, names) if rows is not None]
+    if not roots:
+        return Customer.objects.none()
+    # By union each part uses its index; joined by OR SQLite may walk through all customers.
+    return Customer.objects.filter(id__in=roots[0].union(*roots[1:]) if roots[1:] else roots[0])
+
+
+def _readings(text: str) -> tuple[QuerySet[Identity] | None, QuerySet[Customer] | None, QuerySet[Customer] | None]:
+    """As identities, as a number, as the beginning of names; None where it can't be one."""
+    text = text.strip()
+    wanted = Q()
+    for kind, value in readings(text, region=business().region) if text else ():
+        wanted |= Q(kind=kind, value=value)
+    digits = text.lstrip("#")
+    number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
+    key = name_key(text)
+    return (
+        Identity.objects.filter(wanted) if wanted else None,
+        None if number is None else Customer.objects.filter(id=number),
+        named(key) if key else None,
+    )
 
 
 def named(key: str) -> QuerySet[Customer]:
@@ -57,10 +85,13 @@ def named(key: str) -> QuerySet[Customer]:
 
 
 def page(
-    *, before: int | None = None, limit: int = 50, known: bool | None = None, tag: str = "", store: str = ""
-) -> list[Card]:
-    """Customers, the youngest number first, before the number `before`, narrowed by what is given."""
-    rows = Customer.objects.filter(merged_into=None).order_by("-id")
+    *, before: int | None = None, limit: int = 50, known: bool | None = None, tag: str = "", store: str = "",
+    text: str | None = None,
+) -> list[Card]:  # fmt: skip
+    """Customers, the youngest number first, before the number `before`, narrowed by what is given: `text` as in
+    `find`.
+    """
+    rows = (Customer.objects if text is None else _all_of(text)).filter(merged_into=None).order_by("-id")
     rows = rows.filter(id__lt=before) if before else rows
     rows = rows.filter(known=known) if known is not None else rows
     rows = rows.filter(home_store__code=store) if store else rows

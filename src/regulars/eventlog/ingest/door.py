@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote
 
 import msgspec
 
+from regulars.accounts.capabilities import KEYS_PLACE
 from regulars.eventlog.ingest import envelope
 from regulars.eventlog.ingest.inbox import KINDS, Full, Inbox, Record, packed
 from regulars.eventlog.ingest.keys import WriteKeys, key_in
@@ -38,9 +39,9 @@ _JSON = (b"content-type", b"application/json")
 _DONE = b'{"success":true}'
 _NO_KEY = Text(
     "The write key is missing or unknown. Send it as the user of Basic authentication; "
-    "you find it in the console under Data, Keys and API.",
-    "缺少写入密钥，或密钥无效。请将其作为 Basic 认证的用户名发送；密钥可在控制台“数据 · 密钥与 API”中查看。",
-)
+    "you find it in the console under {place}.",
+    "缺少写入密钥，或密钥无效。请将其作为 Basic 认证的用户名发送；密钥可在控制台“{place}”中查看。",
+).filled(place=KEYS_PLACE)
 _MALFORMED = Text(
     "The body can't be read: {why}. Send one JSON object, plain or as gzip.",
     "无法解析请求内容：{why}。请发送一个 JSON 对象（可用 gzip 压缩）。",

@@ -63,6 +63,7 @@ class Filters:
     tastes: tuple[str, ...] = ()
     warned: bool | None = None
     known: bool | None = True  # known or a buyer; False: not known; None: anybody
+    named: bool = False  # only who has an identity that names a person
     ranges: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)  # column → from, to
     bought_store: str | None = None  # who bought there …
     bought_channel: str | None = None
@@ -157,6 +158,8 @@ def _where(snapshot: Snapshot, filters: Filters) -> tuple[list[str], list[Any]]:
         where.append("(known OR orders > 0)")
     elif filters.known is not None:
         where.append("NOT known")
+    if filters.named:
+        where.append("known")
     lists = {
         "stage": filters.stages, "rfm_group": filters.groups, "store": filters.stores, "channel": filters.channels,
         "mood": filters.moods, "taste": filters.tastes,
