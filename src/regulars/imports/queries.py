@@ -59,9 +59,10 @@ def get(id: int) -> Import:
     return row
 
 
-def imports(*, before: int | None = None, limit: int = 50) -> list[Import]:
-    """The newest first; the page before the id `before`."""
+def imports(*, before: int | None = None, named: str = "", limit: int = 50) -> list[Import]:
+    """The newest first; the page before the id `before`; those of files with `named` in their name."""
     rows = Import.objects.exclude(digest="", state="uploaded").order_by("-id")
+    rows = rows.filter(name__icontains=named) if named else rows
     return list(rows.filter(id__lt=before)[:limit] if before else rows[:limit])
 
 

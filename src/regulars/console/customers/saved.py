@@ -10,8 +10,8 @@ from regulars.kernel.languages import Text
 AREA = "customers"
 
 
-def views(*, by: Actor) -> list[SavedView]:
-    rows = SavedView.objects.filter(Q(staff_id=by.id) | Q(shared=True), area=AREA)
+def views(*, by: Actor, named: str = "") -> list[SavedView]:
+    rows = SavedView.objects.filter(Q(staff_id=by.id) | Q(shared=True), area=AREA, name__icontains=named)
     return list(rows.order_by("shared", "name", "id")[:30])
 
 

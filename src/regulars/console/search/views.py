@@ -1,27 +1,27 @@
-"""One search over everything: pages that one may open, and customers by name or any identity."""
+"""One search over everything: customers by name or any identity, and every place that one may go to."""
 
-from typing import Any
+from itertools import islice
 
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 
-from regulars.console import navigation
 from regulars.console.requests import ConsoleRequest, page
+from regulars.console.search.places import KINDS, LIMIT, Place, pages
 from regulars.customers import queries
+from regulars.kernel.languages import Text
 
-LIMIT = 8
+MOST_CUSTOMERS = 8
+MOST_TYPED = 200
 
 
 @page()
 def results(request: ConsoleRequest) -> HttpResponse:
-    wanted = request.GET.get("q", "").strip()
-    low = wanted.casefold()
-    pages: list[dict[str, Any]] = [
-        {"text": entry.text, "url": reverse(entry.view), "icon": entry.icon}
-        for entry in navigation.entries_for(request.actor)
-        if low in entry.text.en.casefold() or low in entry.text.zh.casefold()
-    ]
-    found = queries.find(wanted, limit=LIMIT) if request.actor.may("customers.view") else []
-    context = {"pages": pages[:LIMIT], "customers": found, "wanted": wanted}
+    wanted = request.GET.get("q", "").strip()[:MOST_TYPED]
+    found = queries.find(wanted, limit=MOST_CUSTOMERS) if request.actor.may("customers.view") else []
+    groups: list[tuple[str, Text, list[Place]]]
+    if wanted:
+        groups = [(key, text, list(islice(kind(wanted, request.actor), LIMIT))) for key, text, kind in KINDS]
+    else:
+        groups = [("pages", Text("Pages", "页面"), list(pages("", request.actor)))]
+    context = {"customers": found, "groups": [group for group in groups if group[2]], "wanted": wanted}
     return render(request, "console/search/results.html", context)

@@ -56,6 +56,8 @@ def all_tags(*, prefix: str = "", after: str = "", limit: int = 100) -> list[tup
     return [(row.name, counts.get(row.pk, 0)) for row in rows]
 
 
-def tag_names(*, limit: int = 100) -> list[str]:
+def tag_names(*, prefix: str = "", limit: int = 100) -> list[str]:
     """Of all tags, to choose from; nothing is counted."""
-    return list(Tag.objects.order_by("key").values_list("name", flat=True)[:limit])
+    return list(
+        Tag.objects.filter(key__startswith=prefix.casefold()).order_by("key").values_list("name", flat=True)[:limit]
+    )

@@ -129,6 +129,15 @@ def scores_of(snapshot: Snapshot, customer_ids: Iterable[int]) -> dict[int, Scor
     return {row[0]: Scores(*row) for row in rows}
 
 
+def of_order(snapshot: Snapshot, number: str, *, limit: int = 10) -> list[tuple[str, int]]:
+    """(number, customer) of the orders with this number as typed or in capitals. Reads one column of all purchases:
+    of ten million an eighth of a second of one core.
+    """
+    return snapshot.read(
+        "SELECT order_id, customer_id FROM purchases WHERE order_id IN (?, ?) LIMIT ?", [number, number.upper(), limit]
+    )
+
+
 def stores_and_channels(snapshot: Snapshot) -> dict[str, list[Any]]:
     """{"stores": […], "channels": […]} that have customers, a hundred at most, the largest first."""
 

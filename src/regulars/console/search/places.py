@@ -1,0 +1,162 @@
+"""What Ctrl-K finds besides customers: each kind asks little, by an index or of what is in the code.
+
+A kind is a function from what was typed to places to go; it says itself who may see them.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from regulars import catalog
+from regulars.accounts.actors import Actor
+from regulars.analytics import lifecycle, metrics, rfm, traits
+from regulars.console import explanations, formatting, navigation
+from regulars.console.customers import saved
+from regulars.console.customers.filters import NAMES
+from regulars.customers import queries as customers
+from regulars.imports import queries as imports
+from regulars.jobs import queries as jobs
+from regulars.kernel.languages import Text
+from regulars.warehouse import queries as warehouse
+
+LIMIT = 6
+JOBS_LOOKED_AT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    text: str
+    note: str
+    url: str
+    icon: str
+
+
+# Figure → the page that shows it, and the query that chooses it there.
+FIGURES: dict[str, tuple[str, str]] = {
+    "revenue": ("insights:sales", "show=net"),
+    "orders": ("insights:sales", "show=orders"),
+    "buyers": ("insights:sales", "show=buyers"),
+    "average_order": ("insights:sales", "show=average"),
+    "new_and_returning": ("insights:sales", ""),
+    "rfm_matrix": ("insights:rfm", ""),
+    "rfm_groups": ("insights:rfm", ""),
+    "stages": ("insights:lifecycle", ""),
+    "stage_flow": ("insights:lifecycle", ""),
+    "retention": ("insights:cohorts", ""),
+    "second_order": ("insights:cohorts", ""),
+    "time_between_purchases": ("insights:rhythm", ""),
+    "warnings": ("insights:risk", ""),
+    "nps": ("insights:voice", ""),
+    "csat": ("insights:voice", ""),
+}
+# Figures of a customer → by which column their list sorts them.
+SORTED = {"net": "net", "p_alive": "p_alive", "expected_value": "expected_value"}
+
+
+def _said(text: Text | str, wanted: str) -> bool:
+    """Whether what was typed is within the name, in either language."""
+    names = (text,) if isinstance(text, str) else (text.en, text.zh)
+    return any(wanted in name.casefold() for name in names)
+
+
+def _list(**filters: str) -> str:
+    return f"{reverse('customers:list')}?{urlencode(filters)}"
+
+
+def orders(typed: str, actor: Actor) -> Iterator[Place]:
+    """By the exact number. The warehouse has no index of orders, so only what can be a number is looked for."""
+    number = typed.removeprefix("#")
+    if not actor.may("customers.view") or not 3 <= len(number) <= 80 or not any(map(str.isdigit, number)):
+        return
+    found = warehouse.customers.of_order(warehouse.snapshot(), number, limit=LIMIT)
+    cards = customers.by_ids([customer for _, customer in found])
+    for order, customer in found:
+        if customer in cards:
+            yield Place(order, str(cards[customer].title), reverse("customers:page", args=[customer]), "receipt")
+
+
+def lists(typed: str, actor: Actor) -> Iterator[Place]:
+    """Stages, groups, moods, tastes, stores, channels, tags and views: each leads to its customers."""
+    if not actor.may("customers.view"):
+        return
+    wanted = typed.casefold()
+    coded = {
+        "stage": lifecycle.STAGES,
+        "group": {key: explanations.group_text(key) for key in rfm.GROUPS},
+        "mood": traits.MOODS,
+        "taste": traits.TASTES,
+    }
+    for view in saved.views(by=actor, named=typed):
+        note = Text("View", "视图") if view.staff_id == actor.id else Text("Shared view", "共享视图")
+        yield Place(view.name, str(note), f"{reverse('customers:list')}?{view.query}", "bookmark")
+    for name, texts in coded.items():
+        for key, text in texts.items():
+            if _said(text, wanted) or key.startswith(wanted):
+                yield Place(str(text), str(NAMES[name]), _list(**{name: key}), "users-group")
+    told = warehouse.customers.stores_and_channels(warehouse.snapshot())
+    for name, icon in (("store", "building-store"), ("channel", "route")):
+        for place in told[f"{name}s"]:
+            if _said(place, wanted):
+                yield Place(place, str(NAMES[name]), _list(**{name: place}), icon)
+    for tag in customers.tag_names(prefix=typed, limit=LIMIT):
+        yield Place(tag, str(NAMES["tag"]), _list(tag=tag), "tag")
+
+
+def figures(typed: str, actor: Actor) -> Iterator[Place]:
+    wanted = typed.casefold()
+    if actor.may("insights.view"):
+        pages = {entry.view: entry.text for section in navigation.SECTIONS for entry in section.entries}
+        for key, (view, query) in FIGURES.items():
+            name = metrics.METRICS[key].name
+            if _said(name, wanted) or wanted == key:
+                page = pages.get(view) or pages[navigation.BELOW[view]]
+                yield Place(str(name), str(page), reverse(view) + (f"?{query}" if query else ""), "chart-line")
+    if actor.may("customers.view"):
+        for key, column in SORTED.items():
+            name = explanations.of(key).name
+            if _said(name, wanted):
+                yield Place(str(name), str(Text("Customers", "客户")), _list(sort=f"-{column}"), "users")
+
+
+def pages(typed: str, actor: Actor) -> Iterator[Place]:
+    for entry in navigation.entries_for(actor):
+        if _said(entry.text, typed.casefold()):
+            yield Place(str(entry.text), "", reverse(entry.view), entry.icon)
+
+
+def events(typed: str, actor: Actor) -> Iterator[Place]:
+    """Kinds of events, by the name that programs send or the one that people read."""
+    if not actor.may("events.view"):
+        return
+    for name, entry in catalog.CATALOG.items():
+        if _said(name, typed.casefold()) or _said(entry.title, typed.casefold()):
+            url = f"{reverse('events:live')}?{urlencode({'name': name})}"
+            yield Place(str(entry.title), name if str(entry.title) != name else "", url, "activity")
+
+
+def files(typed: str, actor: Actor) -> Iterator[Place]:
+    if actor.may("imports.run"):
+        for row in imports.imports(named=typed, limit=LIMIT):
+            note = f"{imports.STATES[row.state]} · {formatting.day(row.created_at)}"
+            yield Place(row.name, note, reverse("imports:page", args=[row.pk]), "file-import")
+
+
+def work(typed: str, actor: Actor) -> Iterator[Place]:
+    """One's own jobs, everybody's for those who may see them: the latest ones."""
+    for job in jobs.jobs(by=actor, everybody=actor.may("jobs.view"), limit=JOBS_LOOKED_AT):
+        if _said(job.title, typed.casefold()) or typed == job.id:
+            note = f"{jobs.STATES[job.state]} · {formatting.ago(job.created_at)}"
+            yield Place(str(job.title), note, reverse("jobs:page", args=[job.id]), "progress")
+
+
+KINDS: tuple[tuple[str, Text, Callable[[str, Actor], Iterator[Place]]], ...] = (
+    ("orders", Text("Orders", "订单"), orders),
+    ("lists", Text("Lists of customers", "客户列表"), lists),
+    ("figures", Text("Figures", "指标"), figures),
+    ("pages", Text("Pages", "页面"), pages),
+    ("events", Text("Events", "事件"), events),
+    ("imports", Text("Imports", "导入"), files),
+    ("jobs", Text("Jobs", "任务"), work),
+)
