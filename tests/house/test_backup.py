@@ -209,7 +209,7 @@ def test_what_isnt_a_backup_is_told_so(folder: Path, tmp_path: Path) -> None:
         tar.add(folder / "secret.key", arcname="secret.key")
     for name, code in (("none", "no_backup"), ("empty", "not_a_backup"), ("other.tar", "not_a_backup")):
         assert refused(lambda name=name: backup.restore(tmp_path / name, home=tmp_path / "new")).code == code
-    assert refused(lambda: backup.restore(tmp_path / "text.tar", home=tmp_path / "new")).code == "backup_damaged"
+    assert refused(lambda: backup.restore(tmp_path / "text.tar", home=tmp_path / "new")).code == "not_a_backup"
 
 
 def test_a_backup_with_paths_that_lead_outside_writes_nothing_there(folder: Path, tmp_path: Path) -> None:

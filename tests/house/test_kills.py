@@ -201,7 +201,7 @@ class Till(threading.Thread):
                 while not self.sent(client, batch):
                     self.over.wait(0.05)
                 self.acknowledged |= orders
-                self.over.wait(0.05)  # every order is told to the receiver, one by one
+                self.over.wait(0.2)  # every order is told to the receiver, one by one, which takes most of the time
 
     def sent(self, client: httpx.Client, batch: list[Any]) -> bool:
         self.sending = True

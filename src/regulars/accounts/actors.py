@@ -7,6 +7,14 @@ from regulars.accounts.capabilities import CAPABILITIES, OF_ROLE
 from regulars.kernel.errors import Forbidden
 from regulars.kernel.languages import Text
 
+_ROLE_MAY_NOT = Text(
+    "Your role doesn't allow this: {what}. Ask an admin.", "您的角色没有此权限：{what}。请联系管理员。"
+)
+_KEY_MAY_NOT = Text(
+    "This key lacks the scope {scope} ({what}). An admin makes one that has it.",
+    "此密钥缺少权限范围 {scope}（{what}），请由管理员创建具备该范围的密钥。",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -30,12 +38,8 @@ class Actor:
         if capability not in CAPABILITIES:
             raise LookupError(capability)
         if capability not in self.capabilities:
-            raise Forbidden(
-                "forbidden",
-                Text(
-                    "Your role doesn't allow this: {what}. Ask an admin.", "您的角色没有此权限：{what}。请联系管理员。"
-                ).filled(what=CAPABILITIES[capability]),
-            )
+            text = _KEY_MAY_NOT if self.kind == "key" else _ROLE_MAY_NOT
+            raise Forbidden("forbidden", text.filled(what=CAPABILITIES[capability], scope=capability))
 
     @classmethod
     def of_staff(cls, id: int, name: str, role: str) -> "Actor":

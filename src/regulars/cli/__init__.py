@@ -2,6 +2,7 @@
 command `command`; a module is imported when its command is asked for, so that `regulars --help` is quick.
 """
 
+import errno
 import gc
 import importlib
 import os
@@ -13,7 +14,8 @@ from typing import Any
 import click
 
 from regulars.kernel import languages
-from regulars.kernel.errors import Problem, no_room
+from regulars.kernel.errors import Invalid, Problem, no_room
+from regulars.kernel.languages import Text
 
 
 class _Commands(click.Group):
@@ -41,6 +43,7 @@ def regulars(ctx: click.Context, home: str) -> None:
     languages.use(os.environ.get("REGULARS_LANGUAGE") or os.environ.get("LC_ALL") or os.environ.get("LANG", "en"))
     if ctx.invoked_subcommand == "restore":
         return  # it makes the folder; the settings would begin one of their own
+    _usable(Path(home))
     from regulars.wiring import backup
 
     backup.whole(Path(home))
@@ -48,6 +51,24 @@ def regulars(ctx: click.Context, home: str) -> None:
     import django
 
     django.setup()
+
+
+def _usable(home: Path) -> None:
+    """Raises Invalid for a data folder that can't be made or written to."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        why = "" if os.access(home, os.R_OK | os.W_OK | os.X_OK) else os.strerror(errno.EACCES)
+    except OSError as error:
+        why = error.strerror or str(error)
+    if why:
+        raise Invalid(
+            "home",
+            Text(
+                "{home} can't be the data folder ({why}). Choose another with --home or REGULARS_HOME.",
+                "{home} 不能用作数据目录（{why}）。请用 --home 或 REGULARS_HOME 指定其他目录。",
+            ).filled(home=home, why=why),
+            field="home",
+        )
 
 
 def main(arguments: list[str] | None = None) -> Any:
@@ -58,8 +79,7 @@ def main(arguments: list[str] | None = None) -> Any:
     try:
         return regulars.main(arguments, prog_name="regulars", standalone_mode=True)
     except Problem as problem:
-        where = f" [{problem.field}]" if problem.field else ""
-        click.echo(f"regulars: {problem.text}{where}", err=True)
+        click.echo(f"regulars: {problem.text}", err=True)
         sys.exit(2)
     except Exception as error:
         if (full := no_room(error)) is None:

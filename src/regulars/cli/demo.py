@@ -24,19 +24,28 @@ def command(customers: int, seed: int, last_day: datetime | None, if_empty: bool
         evaluation()(say=click.echo)
         return
     from regulars.accounts.queries import business
+    from regulars.demo import loading
     from regulars.demo.world import world
     from regulars.kernel import clock
     from regulars.kernel.errors import Conflict
+    from regulars.kernel.languages import Text
     from regulars.warehouse import refresh
     from regulars.wiring import control
 
-    if if_empty and _used():
+    day = last_day.date() if last_day else None
+    begun = loading.cut_off()
+    if if_empty and begun:
+        customers, seed, day = begun
+        said = Text("The demo wasn't loaded to its end: it goes on.", "演示数据上次未载入完，现在继续。")
+        click.echo(str(said), err=True)
+    elif if_empty and _used():
         _say_logins()
         return
 
     def made() -> "World":
-        yesterday = clock.day_of(clock.day_number(clock.today(business().zone)) - 1)
-        return world(seed, customers, last_day.date() if last_day else yesterday)
+        until = day or clock.day_of(clock.day_number(clock.today(business().zone)) - 1)
+        loading.begin(customers=customers, seed=seed, last_day=until)
+        return world(seed, customers, until)
 
     try:
         with control.owning():

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--port", default=8000, show_default=True, help="Where to listen.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Where to listen.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="On which address; 0.0.0.0 for all.")
 def command(port: int, host: str) -> None:
     """Answer requests and do all the work behind them, until told to stop (Ctrl-C)."""

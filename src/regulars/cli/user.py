@@ -2,6 +2,7 @@
 
 import click
 
+from regulars.accounts.capabilities import OF_ROLE
 from regulars.cli.migrate import migrate
 
 
@@ -13,7 +14,7 @@ def command() -> None:
 @command.command()
 @click.argument("email")
 @click.option("--name", default="")
-@click.option("--role", default="admin", show_default=True)
+@click.option("--role", type=click.Choice(list(OF_ROLE)), default="admin", show_default=True)
 @click.password_option()
 def add(email: str, name: str, role: str, password: str) -> None:
     """Add a person who may log in."""

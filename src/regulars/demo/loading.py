@@ -4,7 +4,7 @@ warehouse. Loading the same world again changes nothing; a load that was cut off
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +55,30 @@ def load(world: World, *, by: Actor, feeding: bool = True, report: Report | None
         tell("events", read)
     if feeding:
         feed.catch_up()
+    _begun_file().unlink(missing_ok=True)
     keys = world.customers["key"].to_pylist()
     told = {"truths": world.truths(), "records": dict(zip(keys, records.tolist(), strict=True))}
     truths_file().write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
     return new
+
+
+def begin(*, customers: int, seed: int, last_day: date) -> None:
+    """Note which world is about to be loaded, for the case that its load is cut off."""
+    told = {"customers": customers, "seed": seed, "last_day": last_day.isoformat()}
+    _begun_file().write_text(json.dumps(told), encoding="utf-8")
+
+
+def cut_off() -> tuple[int, int, date] | None:
+    """Customers, seed and last day of the world whose load was begun and didn't come to its end."""
+    try:
+        told = json.loads(_begun_file().read_text(encoding="utf-8"))
+        return told["customers"], told["seed"], date.fromisoformat(told["last_day"])
+    except (OSError, ValueError):  # none, or cut off itself: nothing was loaded yet
+        return None
+
+
+def _begun_file() -> Path:
+    return Path(settings.HOME) / "demo-begun.json"
 
 
 def truths_file() -> Path:

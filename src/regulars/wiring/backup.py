@@ -368,7 +368,11 @@ def _unpacked(source: Path, half: Path) -> dict[str, Any]:
                 raise _damaged(source, name)
             shutil.copyfile(source / name, half / name)
     else:
-        with tarfile.open(source) as tar:
+        try:
+            archive = tarfile.open(source)  # noqa: SIM115 (entered below)
+        except tarfile.ReadError:
+            raise _not_ours(source) from None
+        with archive as tar:
             first = tar.next()
             content = tar.extractfile(first) if first is not None and first.name == CONTENTS else None
             told = _understood(content.read().decode() if content else "", source)
@@ -384,6 +388,11 @@ def _unpacked(source: Path, half: Path) -> dict[str, Any]:
     return told
 
 
+def _not_ours(source: Path) -> Invalid:
+    text = Text("{source} isn't a backup of Regulars.", "{source} 不是熟客的备份。").filled(source=source)
+    return Invalid("not_a_backup", text, field="source")
+
+
 def _understood(text: str, source: Path) -> dict[str, Any]:
     try:
         told = json.loads(text)
@@ -392,11 +401,7 @@ def _understood(text: str, source: Path) -> dict[str, Any]:
         told |= {"events": int(told.get("events", 0)), "made_at": str(told.get("made_at", ""))}
         outside = [name for name in files if Path(name).is_absolute() or ".." in Path(name).parts]
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise Invalid(
-            "not_a_backup",
-            Text("{source} isn't a backup of Regulars.", "{source} 不是熟客的备份。").filled(source=source),
-            field="source",
-        ) from None
+        raise _not_ours(source) from None
     if version > FORMAT:
         raise Invalid(
             "backup_too_new",
