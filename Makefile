@@ -12,14 +12,19 @@ KILLS ?= 100
 
 .PHONY: setup run test test-fast kills spark check format translations lock bench screenshots clean
 
-setup: .venv/done node_modules/done
+MESSAGES := src/regulars/console/locale/zh_Hans/LC_MESSAGES/django
+
+setup: .venv/done node_modules/done $(MESSAGES).mo
+
+# Not in git: made anew whenever a pull or a person has changed what it is made of.
+$(MESSAGES).mo: $(MESSAGES).po | .venv/done
+	$(BIN)/python tools/translations.py compile
 
 .venv/done: requirements/dev.txt pyproject.toml
 	test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/pip install -q -r requirements/dev.txt 2>&1 | grep -v "^WARNING: Location" || true
 	$(BIN)/pip install -q --no-deps -e . 2>&1 | grep -v "^WARNING: Location" || true
 	$(BIN)/python -c "import django, duckdb, granian, regulars"
-	$(BIN)/python tools/translations.py compile
 	touch $@
 
 # Not npm ci: it refuses a lock file that lacks builds of optional packages for other platforms.
@@ -29,7 +34,6 @@ node_modules/done: package-lock.json
 	touch $@
 
 run: setup
-	$(BIN)/python tools/translations.py compile
 	$(BIN)/regulars demo --if-empty
 	$(BIN)/regulars serve --port $(PORT)
 
@@ -43,7 +47,6 @@ check: setup
 
 test: setup
 	tools/browser
-	$(BIN)/python tools/translations.py compile
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone"
 	$(BIN)/python -m pytest -m alone
 	REGULARS_TEST_POSTGRES=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone and not browser" $(ON_POSTGRES)

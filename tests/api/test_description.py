@@ -1,6 +1,7 @@
 """The description of the API: valid, complete, as it was agreed; and every operation keeps to it."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -31,6 +32,8 @@ CHECKS = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
     response_headers_conformance,
 ]  # fmt: skip
+EXAMPLES = int(os.environ.get("REGULARS_EXAMPLES", 0))
+"""How many of each operation, at random, in a long run; else a few, and always the same."""
 DESCRIBED = json.loads(openapi.described())
 
 
@@ -132,8 +135,8 @@ def test_every_operation_keeps_to_its_description(tag: str, program: Program, se
 
             @given(case=operation.as_strategy(generation_mode=mode))
             @hypothesis.settings(
-                max_examples=3, phases=[Phase.generate], deadline=None, derandomize=True, database=None,
-                suppress_health_check=list(HealthCheck),
+                max_examples=EXAMPLES or 3, phases=[Phase.generate], deadline=None, derandomize=not EXAMPLES,
+                database=None, suppress_health_check=list(HealthCheck), print_blob=True,
             )  # fmt: skip
             def keeps(case: Any) -> None:
                 case.call_and_validate(headers=told, checks=CHECKS)

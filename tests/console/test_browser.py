@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 
 from regulars.kernel import clock
@@ -253,3 +254,45 @@ def test_on_a_phone_the_navigation_comes_and_goes(visit: Callable[..., Page], to
     link.click()
     page.wait_for_url("**/customers")
     expect(page.locator(".side-nav a[href='/customers']")).not_to_be_in_viewport()
+
+
+REFUSED = {"en": "Your role doesn't allow this", "zh-hans": "您的角色没有此权限"}
+INSIGHTS = [f"/insights/{name}" for name in ("sales", "rfm", "lifecycle", "cohorts", "voice", "risk")]
+LEFT = {
+    "admin": ["/overview", "/customers", *INSIGHTS, "/imports", "/events", "/events/quarantine", "/events/catalogue",
+              "/keys", "/webhooks", "/jobs", "/settings", "/staff", "/audit"],
+    "manager": ["/overview", "/customers", *INSIGHTS, "/imports", "/events", "/events/quarantine", "/events/catalogue",
+                "/jobs", "/audit"],
+    "marketer": ["/overview", "/customers", *INSIGHTS, "/imports", "/events", "/events/catalogue", "/jobs"],
+    "agent": ["/customers"],
+    "store": ["/customers"],
+    "analyst": ["/overview", "/customers", *INSIGHTS, "/events", "/events/catalogue"],
+}  # fmt: skip
+"""What each role has on the left. All but the admin are tried on one address that isn't there."""
+BARRED = {"manager": "/keys", "marketer": "/audit", "agent": "/settings", "store": "/staff", "analyst": "/imports"}
+
+
+def test_every_role_sees_its_own_navigation_and_is_told_politely_what_isnt_theirs(
+    chromium: Browser, live_server: Any, people: dict[str, Any], home: Path, settings: Any
+) -> None:
+    assert LEFT.keys() == people.keys()
+    context = chromium.new_context(base_url=live_server.url)
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    for number, (role, left) in enumerate(LEFT.items()):
+        language = ("en", "zh-hans")[number % 2]
+        inside = Client()
+        inside.force_login(people[role])
+        session = inside.cookies[settings.SESSION_COOKIE_NAME].value
+        for name, value in (("regulars_language", language), (settings.SESSION_COOKIE_NAME, session)):
+            context.add_cookies([{"name": name, "value": value, "url": live_server.url}])
+        answer = page.goto("/me", wait_until="domcontentloaded")
+        assert answer is not None and answer.status == 200
+        entries = page.locator(".side-nav a")
+        assert entries.evaluate_all("all => all.map(a => a.getAttribute('href'))") == left, role
+        if role in BARRED:
+            answer = page.goto(BARRED[role], wait_until="domcontentloaded")
+            assert answer is not None and answer.status == 403, role
+            expect(page.locator("main .fault .lead")).to_contain_text(REFUSED[language])
+            expect(entries).to_have_count(len(left))
+    context.close()

@@ -44,8 +44,8 @@ SOLD = [
 whole days: 3 × 50 (3, 13, 23 days ago) + 30 + 20 + 25 = ¥225 in 6 orders of 4 buyers, of whom Evelyn is new.
 """
 WORDS = {
-    "en": {"reason": "The price isn't a number.", "refused": "Your role doesn't allow this"},
-    "zh-hans": {"reason": "单价不是有效数字。", "refused": "您的角色没有此权限"},
+    "en": {"reason": "The price isn't a number."},
+    "zh-hans": {"reason": "单价不是有效数字。"},
 }
 
 
@@ -253,13 +253,3 @@ def kept(server: Server, text: str) -> list[str]:
             table for table in tables
             if any(text in str(row).lower() for row in database.execute(f'SELECT * FROM "{table}"'))
         ]  # fmt: skip
-
-
-def test_an_agent_is_told_politely_what_isnt_theirs(shop: Shop) -> None:
-    page = shop.visit("agent")
-    for address in ("/settings", "/staff"):
-        answer = page.goto(address)
-        assert answer is not None and answer.status == 403
-        expect(page.locator("main .fault .lead")).to_contain_text(shop.said("refused"))
-        expect(page.locator(f".side-nav a[href='{address}']")).to_have_count(0)
-        expect(page.locator(".side-nav a[href='/customers']")).to_be_visible()
