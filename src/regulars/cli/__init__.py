@@ -17,6 +17,11 @@ from regulars.kernel import languages
 from regulars.kernel.errors import Invalid, Problem, no_room
 from regulars.kernel.languages import Text
 
+_OLD_MESSAGES = Text(
+    "the Chinese sentences are not up to date and can't be compiled here ({why}); run make setup.",
+    "中文语句不是最新的，且无法在此编译（{why}）；请运行 make setup。",
+)
+
 
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -44,9 +49,15 @@ def regulars(ctx: click.Context, home: str) -> None:
     if ctx.invoked_subcommand == "restore":
         return  # it makes the folder; the settings would begin one of their own
     _usable(Path(home))
+    from regulars.console import messages
     from regulars.wiring import backup
 
     backup.whole(Path(home))
+    if ctx.invoked_subcommand in ("serve", "web"):  # before Django has read any
+        try:
+            messages.bring_up_to_date()
+        except OSError as error:
+            click.echo(f"regulars: {_OLD_MESSAGES.filled(why=error.strerror)}", err=True)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "regulars.settings")
     import django
 

@@ -4,19 +4,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from regulars.kernel.languages import Text
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from regulars.processes.family import Child
     from regulars.processes.roles import Shared
     from regulars.wiring.control import Served
-
-_OLD_MESSAGES = Text(
-    "the Chinese sentences are not up to date and can't be compiled here ({why}); run make setup.",
-    "中文语句不是最新的，且无法在此编译（{why}）；请运行 make setup。",
-)
 
 
 @click.command()
@@ -33,16 +26,11 @@ def answer(host: str, port: int, children: "Callable[[Shared], list[Child]]") ->
     """Run these over this data folder until told to stop."""
     from django.db import connections
 
-    from regulars.console import messages
     from regulars.eventlog.wake import Bell
     from regulars.processes import answering, family, roles
     from regulars.processes.roles import Shared
     from regulars.wiring import control
 
-    try:
-        messages.bring_up_to_date()
-    except OSError as error:
-        click.echo(f"regulars: {_OLD_MESSAGES.filled(why=error.strerror)}", err=True)
     with control.owning() as lock, answering.listening(host, port) as public:
         control.bring_up_to_date(owner=False)  # who has the warehouse looks whether it agrees
         connections.close_all()

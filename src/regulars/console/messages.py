@@ -5,8 +5,6 @@ gathers.
 import os
 from pathlib import Path
 
-import polib
-
 SOURCE = Path(__file__).parent / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
 
 
@@ -17,6 +15,8 @@ def bring_up_to_date(source: Path = SOURCE) -> bool:
     compiled = source.with_suffix(".mo")
     if compiled.exists() and compiled.stat().st_mtime_ns >= source.stat().st_mtime_ns:
         return False
+    import polib
+
     half = source.with_suffix(f".{os.getpid()}.half")  # several may start at once
     polib.pofile(str(source)).save_as_mofile(str(half))
     half.replace(compiled)
