@@ -123,6 +123,9 @@ def test_consent_tags_notes_and_identities(program: Program) -> None:
     assert program.ask("DELETE", f"/notes/{note['id']}") == (200, {"done": True})
     status, identities = program.post(f"/customers/{id}/identities", {"kind": "email", "value": "LI@Example.com"})
     assert status == 200 and [row["value"] for row in identities] == ["+8613812345678", "li@example.com"]
+    status, identities = program.ask("DELETE", f"/customers/{id}/identities/{identities[1]['id']}")
+    assert status == 200 and [row["value"] for row in identities] == ["+8613812345678"]
+    assert program.ask("DELETE", f"/customers/{id}/identities/99999")[0] == 404
 
 
 def test_a_deleted_note_comes_back(program: Program) -> None:

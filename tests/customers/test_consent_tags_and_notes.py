@@ -22,8 +22,10 @@ from regulars.customers.services import (
     resolve,
     restore_note,
     restore_notes,
+    retag,
     tag,
     undo_consent,
+    unmerge,
     untag,
     withdraw_consent,
 )
@@ -86,16 +88,48 @@ def test_many_are_tagged_in_a_few_statements_and_untagged_again(db: None, actors
     assert queries.tags_of(ids[:3]) == {id: ["VIP"] for id in ids[:3]}
     assert queries.all_tags() == [("VIP", 1500)]
     assert [card.id for card in queries.page(tag="vip", limit=2)] == [ids[-1], ids[-2]]
-    assert untag(customer_ids=done, name="VIP", by=by) == done
+    gone = untag(customer_ids=done, name="VIP", by=by)
+    assert gone.customer_ids == done
     assert [row.name for row in queries.tags(ids[0])] == ["VIP"]
-    assert untag(customer_ids=done, name="nobody has it", by=by) == []
+    assert untag(customer_ids=done, name="nobody has it", by=by).customer_ids == []
     event = recent()[0]
     assert (event.name, event.properties) == ("Tag Removed", {"tag": "VIP"})
     assert [(row.action, row.details) for row in audit()][:1] == [("Tag Removed", {"tag": "VIP", "count": 1498})]
+    with CaptureQueriesContext(connection) as queries_made:
+        assert retag(removal=gone.removal, by=by) == done
+    assert len(queries_made) < 40
+    assert queries.tags_of(ids) == {id: ["VIP"] for id in ids}
+    assert retag(removal=gone.removal, by=by) == []
     with pytest.raises(Invalid):
         tag(customer_ids=ids, name=" ", by=by)
     with pytest.raises(Forbidden):
         tag(customer_ids=ids, name="x", by=actors["analyst"])
+
+
+def test_a_tag_taken_off_by_mistake_goes_back_to_the_record_it_was_of(comes: Comes, actors: dict[str, Any]) -> None:
+    first, second = comes("user_id=u1"), comes("user_id=u2")
+    tag(customer_ids=[second], name="VIP", by=actors["store"])
+    put = queries.tags(second)
+    made = merge(source=second, target=first, by=actors["manager"])
+    gone = untag(customer_ids=[first], name="VIP", by=actors["marketer"])
+    assert gone.customer_ids == [first] and queries.tags(first) == []
+    assert retag(removal=gone.removal, by=actors["marketer"]) == [first]
+    assert queries.tags(first) == put  # who put it on, and when, too
+    unmerge(merge_id=made, by=actors["manager"])
+    assert (queries.tags(first), queries.tags(second)) == ([], put)
+
+
+def test_a_tag_isnt_put_back_on_who_was_erased_or_tagged_anew(comes: Comes, actors: dict[str, Any]) -> None:
+    ids = [comes("user_id=u1"), comes("user_id=u2"), comes("user_id=u3")]
+    tag(customer_ids=ids, name="VIP", by=actors["store"])
+    gone = untag(customer_ids=ids, name="VIP", by=actors["store"])
+    erase(customer_id=ids[0], by=actors["admin"])
+    tag(customer_ids=ids[1:2], name="VIP", by=actors["agent"])
+    with pytest.raises(Forbidden):
+        retag(removal=gone.removal, by=actors["analyst"])
+    assert retag(removal=gone.removal, by=actors["store"]) == [ids[2]]
+    assert queries.tagged("VIP") == ids[1:]
+    assert queries.tags(ids[1])[0].by == actors["agent"].ref
 
 
 def test_notes_are_written_deleted_and_brought_back(comes: Comes, actors: dict[str, Any]) -> None:

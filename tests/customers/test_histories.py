@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from regulars.accounts.actors import SYSTEM
 from regulars.accounts.services import change_settings
 from regulars.customers import memory, profiles, queries
-from regulars.customers.models import Customer, Identity, Merge, Note, ProfileChange, Tagging
+from regulars.customers.models import Customer, Identity, Merge, Note, ProfileChange, Removed, Tagging
 from regulars.customers.services import (
     Claim,
     add_note,
@@ -22,8 +22,10 @@ from regulars.customers.services import (
     give_consent,
     merge,
     resolve,
+    retag,
     tag,
     unmerge,
+    untag,
     update_profile,
     withdraw_consent,
 )
@@ -144,6 +146,11 @@ def _snapshot() -> Any:
     }  # fmt: skip
 
 
+def _taggings() -> list[Any]:
+    """With the record each is of, which a merge hides."""
+    return sorted(Tagging.objects.values_list("tag__name", "customer_id", "by", "at"))
+
+
 def _holds() -> None:
     """The pointers agree with each other, and what is shown is what the records' facts add up to."""
     rows = {row.pk: row for row in Customer.objects.all()}
@@ -173,6 +180,7 @@ _STEPS = st.one_of(
     st.tuples(st.just("merge"), st.tuples(st.integers(0, 9), st.integers(0, 9), st.booleans())),
     st.tuples(st.just("unmerge"), st.integers(0, 9)),
     st.tuples(st.just("tag"), st.tuples(st.integers(0, 9), st.sampled_from(["VIP", "tea"]))),
+    st.tuples(st.just("untag"), st.tuples(st.integers(0, 9), st.sampled_from(["VIP", "tea"]), st.booleans())),
     st.tuples(st.just("note"), st.integers(0, 9)),
     st.tuples(st.just("consent"), st.tuples(st.integers(0, 9), st.booleans())),
     st.tuples(st.just("name"), st.tuples(st.integers(0, 9), st.sampled_from(["Wang", "Li"]))),
@@ -204,6 +212,13 @@ def _step(kind: str, what: Any, origin: dict[int, int], count: int) -> None:
         return
     if kind == "tag":
         tag(customer_ids=[chosen], name=what[1], by=SYSTEM)
+    elif kind == "untag":
+        before, rows = _snapshot(), _taggings()
+        gone = untag(customer_ids=[chosen], name=what[1], by=SYSTEM)
+        assert what[1] not in [row.name for row in queries.tags(chosen)]
+        if what[2]:
+            assert retag(removal=gone.removal, by=SYSTEM) == gone.customer_ids
+            assert _snapshot() == before and _taggings() == rows
     elif kind == "note":
         add_note(customer_id=chosen, text=f"note {count}", by=SYSTEM)
     elif kind == "consent":
@@ -261,6 +276,7 @@ def _nameless(records: set[int]) -> None:
     assert not Identity.objects.filter(customer__in=records).exists()
     assert not Tagging.objects.filter(customer__in=records).exists()
     assert not ProfileChange.objects.filter(customer__in=records).exists()
+    assert not Removed.objects.filter(customer__in=records).exists()
     assert not Note.objects.filter(customer__in=records).exclude(text="").exists()
     assert not Merge.objects.filter(source__in=records).exclude(fields={}, grounds={}).exists()
 

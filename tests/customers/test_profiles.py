@@ -37,7 +37,7 @@ def test_a_change_is_traced_and_can_be_undone(comes: Comes, actors: dict[str, An
     assert change is not None
     undo_profile_change(change_id=change, by=by)
     assert queries.get(record) == before
-    assert queries.profile_changes(record)[0].undone
+    assert queries.profile_changes(record)[0].undone and not queries.profile_changes(record)[0].undoable
     with pytest.raises(Conflict, match="undone"):
         undo_profile_change(change_id=change, by=by)
 
@@ -50,6 +50,9 @@ def test_undoing_is_refused_when_it_was_changed_again(comes: Comes, actors: dict
     with pytest.raises(Conflict, match="changed_since"):
         undo_profile_change(change_id=first, by=actors["agent"])
     assert queries.get(record).fields["name"] == "B"
+    assert [row.undoable for row in queries.profile_changes(record)] == [True, False]
+    latest = queries.profile_changes(record)[0].id
+    assert [row.id for row in queries.profile_changes(record, before=latest)] == [first]
 
 
 def test_what_a_person_writes_beats_an_event_from_a_clock_that_goes_ahead(comes: Comes, actors: dict[str, Any]) -> None:

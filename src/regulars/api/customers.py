@@ -266,6 +266,26 @@ def add_identity(request: HttpRequest, customer_id: CustomerId, data: IdentityIn
     return queries.identities(customer_id)
 
 
+@router.delete(
+    "/customers/{int:customer_id}/identities/{int:identity_id}",
+    response={200: list[IdentityOut], **ERRORS},
+    **needs(
+        "customers.edit",
+        said("Remove an identity", "移除标识"),
+        said(
+            "One added by hand or in a file. What came with events would come again and is refused (409). Merges that "
+            "rest on it stay.",
+            "仅限手动添加或随文件导入的标识。来自事件数据的标识会再次出现，因此拒绝移除（409）。基于它的合并保持不变。",
+        ),
+    ),
+    tags=["identities"],
+)
+def remove_identity(request: HttpRequest, customer_id: CustomerId, identity_id: Number) -> Any:
+    by = actor(request, "customers.edit")
+    services.remove_identity(identity_id=identity_id, customer_id=customer_id, by=by)
+    return queries.identities(customer_id)
+
+
 class ConsentOut(Schema):
     channel: str = Field(description=said("How they may be reached.", "联系渠道。"))
     purpose: str = Field(description=said("What for.", "用途。"))

@@ -113,11 +113,15 @@ class IdentityIn(Taken):
 
 
 class IdentityOut(Schema):
+    id: int = Field(description=said("Number.", "编号。"))
     kind: str = Field(description=KIND)
     value: str = Field(description=said("In its normal spelling.", "规范写法。"))
     first_seen: datetime = Field(description=said("When it first came.", "首次出现时间。"))
     shared: bool = Field(
         description=said("Used by several people; it leads to nobody.", "多人共用，不再用于识别客户。")
+    )
+    removable: bool = Field(
+        description=said("Added by hand or in a file: it can be removed.", "手动添加或随文件导入，可以移除。")
     )
 
 

@@ -110,6 +110,12 @@ class Tag(Payload):
     tag: str
 
 
+class IdentityChange(Payload):
+    """`kind` of the identity (phone, email …), never its value."""
+
+    kind: str
+
+
 class Erased(Payload):
     """`records`: how many records were erased; nothing that would name the person."""
 
@@ -178,6 +184,11 @@ EVENTS: tuple[EventType, ...] = (
     EventType("Group Joined", Group, "profile", Text("Joined a group", "加入群组"), Text(
         "When a tracking client puts a customer into a group, such as a company (a group call).",
         "跟踪 SDK 将客户归入某个群组（如公司）时（由 group 调用产生）。")),
+    EventType("Identity Added", IdentityChange, "profile", Text("Identity added", "添加标识"), Text(
+        "When somebody adds an identity to a customer by hand, or puts one back.", "手动为客户添加或恢复标识时。"),
+        reserved=True),
+    EventType("Identity Removed", IdentityChange, "profile", Text("Identity removed", "移除标识"), Text(
+        "When an identity added by hand or in a file is taken away again.", "移除手动添加或导入的标识时。"), reserved=True),
     EventType("Customers Merged", Merge, "profile", Text("Merged", "合并客户"), Text(
         "When two customers turn out to be one and are merged.", "确认两位客户为同一人并合并时。"), reserved=True),
     EventType("Customers Unmerged", Merge, "profile", Text("Unmerged", "撤销合并"), Text(

@@ -43,7 +43,8 @@ class Customer(models.Model):
 
 class Identity(models.Model):
     """`seen_with`: kind → ids of the identities it came together with, one more than allowed at most. A `shared` one
-    decides nothing; what comes with it alone goes to the record `apart`. `settled`: a person has looked at it.
+    decides nothing; what comes with it alone goes to the record `apart`. `settled`: a person has looked at it. `by`:
+    who added it by hand or in a file; "" for what came with events.
     """
 
     kind = models.CharField(max_length=30)
@@ -55,6 +56,7 @@ class Identity(models.Model):
     flagged_at = models.DateTimeField(null=True)
     settled = models.BooleanField(default=False)
     apart = models.ForeignKey(Customer, models.PROTECT, null=True, related_name="+")
+    by = models.CharField(max_length=40, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["kind", "value"], name="customers_identity_once")]
@@ -152,3 +154,16 @@ class Note(models.Model):
     by = models.CharField(max_length=40)
     at = models.DateTimeField(default=clock.now)
     deleted_at = models.DateTimeField(null=True)
+
+
+class Removed(models.Model):
+    """What was taken off a record lately, so that an undo puts back exactly that, with the record it was of: the
+    columns of a tagging or an identity. What went in one go has one `removal`.
+    """
+
+    removal = models.CharField(max_length=32, db_index=True)
+    what = models.CharField(max_length=10)
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="+")
+    kept: Any = models.JSONField()
+    by = models.CharField(max_length=40)
+    at = models.DateTimeField(default=clock.now, db_index=True)

@@ -43,9 +43,10 @@ def tag(request: ConsoleRequest, id: int) -> HttpResponse:
 @require_POST
 def untag(request: ConsoleRequest, id: int) -> HttpResponse:
     name = request.POST.get("tag", "")
-    if services.untag(customer_ids=[id], name=name, by=request.actor):
+    done = services.untag(customer_ids=[id], name=name, by=request.actor)
+    if done.customer_ids:
         said = Text("The tag “{name}” is taken off.", "已移除标签“{name}”。").filled(name=name.strip())
-        toast(request, said, undo=reverse("customers:tag", args=[id]), fields={"tag": name})
+        toast(request, said, undo=reverse("customers:retag"), fields={"removal": done.removal})
     return _answered(request, id, "_tags.html", customer_page.tags_context)
 
 

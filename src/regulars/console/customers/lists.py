@@ -102,9 +102,8 @@ def tag_many(request: ConsoleRequest) -> HttpResponse:
         done = services.tag(customer_ids=_chosen(request), name=name, by=request.actor)
     except Invalid as problem:
         return _not_done(request, problem)
-    _told_tag(
-        request, done, name, reverse("customers:untag-many"), Text("Tagged {n} customers.", "已给 {n} 位客户打标签。")
-    )
+    said = Text("Tagged {n} customers.", "已给 {n} 位客户打标签。")
+    _told(request, done, reverse("customers:untag-many"), said, {"tag": name})
     return back(request, "customers:list")
 
 
@@ -116,23 +115,26 @@ def untag_many(request: ConsoleRequest) -> HttpResponse:
         done = services.untag(customer_ids=_chosen(request), name=name, by=request.actor)
     except Invalid as problem:
         return _not_done(request, problem)
-    _told_tag(
-        request,
-        done,
-        name,
-        reverse("customers:tag-many"),
-        Text("Took the tag off {n} customers.", "已从 {n} 位客户移除标签。"),
-    )
+    said = Text("Took the tag off {n} customers.", "已从 {n} 位客户移除标签。")
+    said = said.filled(n=formatting.number(len(done.customer_ids)))
+    undo = reverse("customers:retag") if done.customer_ids else ""
+    toast(request, said, undo=undo, fields={"removal": done.removal})
+    return back(request, "customers:list")
+
+
+@page(capability="tags.edit")
+@require_POST
+def retag(request: ConsoleRequest) -> HttpResponse:
+    """Undo taking a tag off, of one customer or thousands."""
+    done = services.retag(removal=request.POST.get("removal", ""), by=request.actor)
+    said = Text("The tag is back on {n} customers.", "已为 {n} 位客户恢复标签。")
+    toast(request, said.filled(n=formatting.number(len(done))), kind="note")
     return back(request, "customers:list")
 
 
 def _not_done(request: ConsoleRequest, problem: Invalid) -> HttpResponse:
     toast(request, problem.text, kind="fault")
     return back(request, "customers:list")
-
-
-def _told_tag(request: ConsoleRequest, done: list[int], name: str, undo: str, text: Text) -> None:
-    _told(request, done, undo, text, {"tag": name})
 
 
 def _told(request: ConsoleRequest, done: list[int], undo: str, text: Text, fields: dict[str, str]) -> None:

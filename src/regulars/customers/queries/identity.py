@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from regulars.customers.identities import RANK, masked
-from regulars.customers.models import Identity
+from regulars.customers.models import Identity, Removed
 from regulars.customers.queries.profile import Card, by_ids
 from regulars.customers.queries.record import pieces, root_of, roots_of
 
 
 @dataclass(frozen=True, slots=True)
 class IdentityRow:
-    """`record` is the record it was made for; `masked` is for lists."""
+    """`record` is the record it was made for; `masked` is for lists; `removable`: added by hand or in a file."""
 
     id: int
     kind: str
@@ -23,13 +23,14 @@ class IdentityRow:
     first_seen: datetime
     shared: bool
     settled: bool
+    removable: bool
 
 
 def _identity_rows(rows: Iterable[Identity]) -> list[IdentityRow]:
     return [
         IdentityRow(
             row.pk, row.kind, row.value, masked(row.kind, row.value), row.customer_id, row.first_seen, row.shared,
-            row.settled,
+            row.settled, bool(row.by),
         )
         for row in rows
     ]  # fmt: skip
@@ -39,6 +40,26 @@ def identities(customer_id: int) -> list[IdentityRow]:
     """Of all the customer's records, the strongest kinds first."""
     rows = Identity.objects.filter(customer__root_id=root_of(customer_id)).order_by("id")
     return sorted(_identity_rows(rows), key=lambda row: (RANK[row.kind], row.id))
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedIdentityRow:
+    """Taken away lately, by whom and when; `removal` is what services.restore_identity takes."""
+
+    removal: str
+    kind: str
+    masked: str
+    by: str
+    at: datetime
+
+
+def removed_identities(customer_id: int, *, limit: int = 20) -> list[RemovedIdentityRow]:
+    """The latest first."""
+    rows = Removed.objects.filter(customer__root_id=root_of(customer_id), what="identity").order_by("-id")[:limit]
+    return [
+        RemovedIdentityRow(row.removal, row.kept["kind"], masked(row.kept["kind"], row.kept["value"]), row.by, row.at)
+        for row in rows
+    ]
 
 
 def identities_of(customer_ids: Collection[int]) -> dict[int, list[IdentityRow]]:

@@ -115,18 +115,20 @@ def get(customer_id: int) -> Profile:
 
 @dataclass(frozen=True, slots=True)
 class ChangeRow:
-    """A change of the profile by hand: field → (before, after)."""
+    """A change of the profile by hand: field → (before, after). `undoable`: none of them was changed again since."""
 
     id: int
     fields: dict[str, tuple[Any, Any]]
     by: str
     at: datetime
     undone: bool
+    undoable: bool
 
 
-def profile_changes(customer_id: int, *, limit: int = 20) -> list[ChangeRow]:
-    """The latest first."""
-    rows = ProfileChange.objects.filter(customer__root_id=root_of(customer_id)).order_by("-id")[:limit]
+def profile_changes(customer_id: int, *, before: int | None = None, limit: int = 20) -> list[ChangeRow]:
+    """Of all the customer's records, the latest first; those made before the change `before`."""
+    rows = ProfileChange.objects.filter(customer__root_id=root_of(customer_id)).order_by("-id")
+    rows = (rows.filter(id__lt=before) if before else rows).select_related("customer")
     return [
         ChangeRow(
             row.pk,
@@ -134,8 +136,9 @@ def profile_changes(customer_id: int, *, limit: int = 20) -> list[ChangeRow]:
             row.by,
             row.at,
             row.undone_at is not None,
+            row.undone_at is None and all(row.customer.facts.get(name) == fact for name, fact in row.after.items()),
         )
-        for row in rows
+        for row in rows[:limit]
     ]
 
 

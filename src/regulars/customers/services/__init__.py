@@ -3,6 +3,13 @@
 One module per use case. Each function checks the capability, changes and records the event, in one transaction.
 """
 
+from regulars.customers.services.by_hand import (
+    RemovedIdentity,
+    add_customer,
+    add_identity,
+    remove_identity,
+    restore_identity,
+)
 from regulars.customers.services.consent import give_consent, undo_consent, withdraw_consent
 from regulars.customers.services.erase import Person, anonymous, erase, person
 from regulars.customers.services.export import export_person
@@ -16,17 +23,19 @@ from regulars.customers.services.notes import (
     restore_note,
     restore_notes,
 )
-from regulars.customers.services.profile import add_customer, add_identity, undo_profile_change, update_profile
+from regulars.customers.services.profile import undo_profile_change, update_profile
 from regulars.customers.services.resolve import Claim, erased_until, resolve
 from regulars.customers.services.sharing import ask_again, settle_identity
 from regulars.customers.services.stores import save_store
-from regulars.customers.services.tags import tag, untag
+from regulars.customers.services.tags import Untagged, retag, tag, untag
 
 __all__ = [
     "Claim",
     "CustomerRow",
     "ImportOutcome",
     "Person",
+    "RemovedIdentity",
+    "Untagged",
     "add_customer",
     "add_identity",
     "add_note",
@@ -42,9 +51,12 @@ __all__ = [
     "import_customers",
     "merge",
     "person",
+    "remove_identity",
     "resolve",
+    "restore_identity",
     "restore_note",
     "restore_notes",
+    "retag",
     "save_store",
     "settle_identity",
     "tag",

@@ -11,7 +11,7 @@ from regulars.accounts.queries import business
 from regulars.customers import display, erased
 from regulars.customers.bulk import alone
 from regulars.customers.identities import usable
-from regulars.customers.models import Consent, Customer, Identity, Merge, Note, ProfileChange, Tagging
+from regulars.customers.models import Consent, Customer, Identity, Merge, Note, ProfileChange, Removed, Tagging
 from regulars.customers.queries import live_root
 from regulars.customers.scrubbing import names_somebody, scrubbed, sent_by
 from regulars.customers.services.resolve import Claim, begin_generation
@@ -67,6 +67,7 @@ def erase(*, customer_id: int, by: Actor) -> int:
     ProfileChange.objects.filter(customer__in=members).delete()
     Note.objects.filter(customer__in=members).update(text="", deleted_at=now)
     Tagging.objects.filter(customer__in=members).delete()
+    Removed.objects.filter(customer__in=members).delete()
     Consent.objects.filter(customer__in=members).update(source="")
     begin_generation(erased_at=now)
     display.refresh([root.pk])
@@ -91,7 +92,9 @@ def anonymous(properties: dict[str, Any], claim: Claim) -> dict[str, Any]:
 
 
 def _identities(members: list[int]) -> set[str]:
-    return _spellings(Identity.objects.filter(customer__in=members).values_list("kind", "value"))
+    removed = Removed.objects.filter(customer__in=members, what="identity").values_list("kept", flat=True)
+    present = Identity.objects.filter(customer__in=members).values_list("kind", "value")
+    return _spellings([*present, *((kept["kind"], kept["value"]) for kept in removed)])
 
 
 def _spellings(identities: Iterable[tuple[str, str]]) -> set[str]:

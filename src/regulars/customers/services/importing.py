@@ -93,7 +93,7 @@ def import_customers(rows: Sequence[CustomerRow], by: Actor) -> list[ImportOutco
     ]
     last = Customer.objects.order_by("-id").values_list("id", flat=True).first() or 0
     late: set[int] = set()
-    records = [None if place in late else one for place, one in enumerate(resolve(claims, late=late))]
+    records = [None if place in late else one for place, one in enumerate(resolve(claims, late=late, by=by.ref))]
     roots: dict[int, int] = {}
     for piece in pieces({record for record in records if record is not None}):
         roots |= dict(Customer.objects.filter(id__in=piece).values_list("id", "root_id"))

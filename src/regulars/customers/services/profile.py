@@ -1,28 +1,18 @@
-"""Profile fields changed by hand, traced so that each change can be shown and undone; customers and identities added by
-hand.
-"""
+"""Profile fields changed by hand, traced so that each change can be shown and undone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
 
 from regulars.accounts.actors import Actor
-from regulars.accounts.queries import business
 from regulars.customers import display, profiles
-from regulars.customers.identities import KINDS, NAMES_A_PERSON, normalised
-from regulars.customers.models import Customer, Identity, ProfileChange
+from regulars.customers.models import Customer, ProfileChange
 from regulars.customers.queries import live_root
-from regulars.customers.services.resolve import Claim, resolve
 from regulars.eventlog.services import record
 from regulars.kernel import clock
 from regulars.kernel.errors import Conflict, Invalid, NotFound
 from regulars.kernel.languages import Text
-
-_TAKEN = Text(
-    "Another customer has this already ({kind}). Open that customer, or merge the two.",
-    "该标识（{kind}）已属于另一位客户。请打开那位客户，或合并两位客户。",
-)
 
 
 @transaction.atomic
@@ -96,60 +86,3 @@ def undo_profile_change(*, change_id: int, by: Actor) -> None:
     ProfileChange.objects.filter(id=change_id).update(undone_at=clock.now())
     display.refresh([row.root_id])
     record("Profile Updated", customer_id=row.root_id, properties={"fields": sorted(change.before)}, by=by)
-
-
-@transaction.atomic
-def add_identity(*, customer_id: int, kind: str, value: str, by: Actor) -> None:
-    """Let a value lead to this customer. Raises Invalid for what can't be one, Conflict when it leads to another."""
-    by.require("customers.edit")
-    root = live_root(customer_id, lock=True)
-    kept = normalised(kind, value, region=business().region)
-    present = Identity.objects.filter(kind=kind, value=kept).values_list("customer__root_id", flat=True).first()
-    if present == root.pk:
-        return
-    owned = Identity.objects.filter(kind="user_id", customer__root_id=root.pk).exists()
-    if present is not None or (kind == "user_id" and owned):
-        if present is None:
-            raise Conflict(
-                "user_id", Text("The customer has a user id already.", "该客户已有用户 ID。"), field="user_id"
-            )
-        raise Conflict("identity_taken", _TAKEN.filled(kind=KINDS[kind]), field=kind)
-    now = clock.now()
-    Identity.objects.create(kind=kind, value=kept, customer=root, first_seen=now)
-    _identified(root, {kind}, by)
-
-
-def _identified(root: Customer, kinds: set[str], by: Actor) -> None:
-    named = sorted(kinds & NAMES_A_PERSON)
-    if named and root.identified_at is None:
-        Customer.objects.filter(id=root.pk).update(identified_at=clock.now())
-        display.refresh([root.pk])
-        record(
-            "Customer Identified", customer_id=root.pk, properties={"kinds": named}, by=by,
-            message_id=f"identified:{root.pk}",
-        )  # fmt: skip
-
-
-@transaction.atomic
-def add_customer(*, identities: Sequence[tuple[str, str]], fields: Mapping[str, Any], by: Actor) -> int:
-    """A new customer. Raises Invalid for a bad value, Conflict when an identity leads to somebody already."""
-    by.require("customers.edit")
-    region = business().region
-    keys = tuple((kind, normalised(kind, value, region=region)) for kind, value in identities)
-    if not keys:
-        raise Invalid(
-            "identities",
-            Text("Give at least one: phone, e-mail, member card …", "请至少填写一项：手机号、邮箱、会员卡等。"),
-            field="identities",
-        )
-    if len({kind for kind, _ in keys if kind == "user_id"}) != len([kind for kind, _ in keys if kind == "user_id"]):
-        raise Invalid("user_id", Text("A customer has one user id.", "一位客户只有一个用户 ID。"), field="user_id")
-    checked = {name: profiles.checked(name, value) for name, value in fields.items()}
-    for kind, value in keys:
-        if Identity.objects.filter(kind=kind, value=value).exists():
-            raise Conflict("identity_taken", _TAKEN.filled(kind=KINDS[kind]), field=kind)
-    (id,) = resolve([Claim(keys, {}, clock.now())])
-    assert id is not None
-    if checked:
-        update_profile(customer_id=id, fields=checked, by=by)
-    return id

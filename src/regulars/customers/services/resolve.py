@@ -95,6 +95,7 @@ class _Scene:
     identified: dict[int, tuple[set[str], datetime]] = field(default_factory=dict)
     merges: list[tuple[int, int, _Identity, datetime]] = field(default_factory=list)
     flagged: bool = False
+    by: str = ""
 
     def place(self, keys: Sequence[Key], at: datetime) -> int:
         """The record a claim with these identities (strongest first, one user id at most) belongs to."""
@@ -214,10 +215,10 @@ def _save(scene: _Scene) -> None:
     fresh = [one for one in scene.identities.values() if one.new]
     insert(
         Identity,
-        ("id", "kind", "value", "customer", "first_seen", "seen_with", "shared", "flagged_at", "settled", "apart"),
+        ("id", "kind", "value", "customer", "first_seen", "seen_with", "shared", "flagged_at", "settled", "apart", "by"),
         [
             (one.id, one.kind, one.value, one.record, one.first_seen, one.seen_with, one.shared, one.flagged_at,
-             False, one.apart)
+             False, one.apart, scene.by)
             for one in fresh
         ],
     )  # fmt: skip
@@ -289,9 +290,10 @@ def _keys(claimed: Iterable[Key], region: str) -> list[Key]:
 
 
 @transaction.atomic
-def resolve(claims: Sequence[Claim], *, late: set[int] | None = None) -> list[int | None]:
+def resolve(claims: Sequence[Claim], *, late: set[int] | None = None, by: str = "") -> list[int | None]:
     """The record each claim belongs to, in order; None for a claim without a usable identity. `late` is given the
-    places of claims of erased people: their events may be kept without anything that names them (`anonymous`).
+    places of claims of erased people: their events may be kept without anything that names them (`anonymous`). `by`
+    says who brought them by hand or in a file (an Actor's ref): what they identify by may be taken away again.
 
     Makes records, identities and merges as the rules say, as if the claims came one after the other; writes traits into
     profiles by their time. A handful of queries for a batch of any size; none but two when everybody is known.
@@ -309,7 +311,7 @@ def resolve(claims: Sequence[Claim], *, late: set[int] | None = None) -> list[in
     learnt: dict[tuple[Key, ...], int] = {}
     changed: set[int] = set()
     if cold:
-        learnt, changed = _resolve_cold(claims, claimed, placed, cold, of_erased)
+        learnt, changed = _resolve_cold(claims, claimed, placed, cold, of_erased, by)
     told: dict[int, list[tuple[dict[str, Any], datetime]]] = defaultdict(list)
     for place, (claim, record) in enumerate(zip(claims, placed, strict=True)):
         if claim.traits and record is not None and place not in of_erased:
@@ -377,6 +379,7 @@ def _resolve_cold(
     placed: list[int | None],
     cold: list[int],
     settled: Collection[int],
+    by: str,
 ) -> tuple[dict[tuple[Key, ...], int], set[int]]:
     """Fill in `placed` at the places `cold`; what was learnt, and the roots to fold anew. `settled` places stay."""
     alone()
@@ -389,6 +392,7 @@ def _resolve_cold(
         every = [place for place in range(len(claims)) if place not in settled]
         keys_of |= {key: _keys(key, settings.region) for key in set(claimed) - keys_of.keys()}
         scene, learnt = _play(claims, claimed, every, keys_of, cap, placed)
+    scene.by = by
     _save(scene)
     refold = {scene.root[target] for _, target, _, _ in scene.merges}
     refold |= {scene.root[record] for record in scene.identified}

@@ -1,6 +1,8 @@
 """Putting tags on customers and taking them off, one or a hundred thousand."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import transaction
 
@@ -8,9 +10,10 @@ from regulars.accounts.actors import Actor
 from regulars.accounts.services import audit
 from regulars.customers.bulk import pieces
 from regulars.customers.identities import cleaned
-from regulars.customers.models import Customer, Tag, Tagging
+from regulars.customers.models import Customer, Removed, Tag, Tagging
+from regulars.customers.services.removing import keep
 from regulars.eventlog.services import append, compose
-from regulars.kernel import clock
+from regulars.kernel import clock, ids
 from regulars.kernel.errors import Invalid
 from regulars.kernel.languages import Text
 
@@ -52,18 +55,59 @@ def tag(*, customer_ids: Sequence[int], name: str, by: Actor) -> list[int]:
     return done
 
 
+@dataclass(frozen=True, slots=True)
+class Untagged:
+    """The customers a tag was taken off, and what `retag` takes to undo it."""
+
+    customer_ids: list[int]
+    removal: str
+
+
 @transaction.atomic
-def untag(*, customer_ids: Sequence[int], name: str, by: Actor) -> list[int]:
-    """Take a tag off customers; the ids of those that had it, so that `tag` of these undoes it."""
+def untag(*, customer_ids: Sequence[int], name: str, by: Actor) -> Untagged:
+    """Take a tag off customers, from all their records. Which taggings went (whose, by whom, when) is kept: tagging
+    anew instead would leave the tag with the wrong record once a merge is undone.
+    """
     by.require("tags.edit")
     row = Tag.objects.filter(key=named(name).casefold()[:50]).first()
     done: list[int] = []
+    removal = ids.new_id()
     if row is None:
-        return done
+        return Untagged(done, removal)
     for piece in pieces(dict.fromkeys(customer_ids)):
         roots = set(Customer.objects.filter(id__in=piece).values_list("root_id", flat=True))
         taggings = Tagging.objects.filter(tag=row, customer__root_id__in=roots)
-        done += sorted(set(taggings.values_list("customer__root_id", flat=True)))
-        taggings.delete()
+        gone = list(taggings.values_list("id", "customer_id", "customer__root_id", "by", "at"))
+        kept = [(record, {"tag": row.pk, "by": who, "at": at.isoformat()}) for _, record, _, who, at in gone]
+        keep("tagging", kept, by=by, removal=removal)
+        Tagging.objects.filter(id__in=[id for id, *_ in gone]).delete()
+        done += sorted({root for _, _, root, _, _ in gone})
     _changed("Tag Removed", done, row.name, by)
+    return Untagged(done, removal)
+
+
+@transaction.atomic
+def retag(*, removal: str, by: Actor) -> list[int]:
+    """Undo `untag`: every tagging is back on the record it was of, as it was. The customers that have the tag again.
+    Who was erased or tagged anew since is left as they are.
+    """
+    by.require("tags.edit")
+    done: list[int] = []
+    tag_name = ""
+    gone = Removed.objects.filter(removal=removal, what="tagging").order_by("id")
+    for piece in pieces(gone.values_list("id", flat=True)):
+        rows = list(Removed.objects.filter(id__in=piece).select_related("customer"))
+        row = Tag.objects.get(id=rows[0].kept["tag"])
+        tag_name = row.name
+        roots = {one.customer.root_id for one in rows}
+        have = Tagging.objects.filter(tag=row, customer__root_id__in=roots)
+        roots -= set(have.values_list("customer__root_id", flat=True)) | set(done)
+        back = [
+            Tagging(tag=row, customer=one.customer, by=one.kept["by"], at=datetime.fromisoformat(one.kept["at"]))
+            for one in rows
+        ]
+        Tagging.objects.bulk_create(back, ignore_conflicts=True)
+        Removed.objects.filter(id__in=piece).delete()
+        done += sorted(roots)
+    _changed("Tag Added", done, tag_name, by)
     return done
