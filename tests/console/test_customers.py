@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import zipfile
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -378,8 +379,110 @@ def test_what_was_done_with_thousands_is_undone_for_exactly_these(shop: dict[str
     said = client.post("/customers/tag", {"ids": ids, "tag": "VIP", "next": "/customers"}, follow=True).content.decode()
     assert "Tagged 5,100 customers." in said and f'value="{ids}"' in said
     said = client.post("/customers/untag", {"ids": ids, "tag": "VIP", "next": "/customers"}, follow=True)
-    assert "Took the tag off 5,100 customers." in said.content.decode()
+    page = said.content.decode()
+    assert "Took the tag off 5,100 customers." in page
     assert queries.tagged("VIP") == []
+    assert "The tag is back on 5,100 customers." in _undo(client, page).content.decode()
+    assert queries.tagged("VIP") == made
+
+
+def _page(client: Any, id: int, query: str = "") -> str:
+    return str(client.get(f"/customers/{id}{query}").content.decode())
+
+
+def test_what_was_done_can_be_undone_after_the_toast_is_gone(shop: dict[str, int], as_role: Any) -> None:
+    client, id = as_role("agent"), shop["rain"]
+    client.post(f"/customers/{id}/profile", {"city": "杭州", "gender": "female"})
+    client.post(f"/customers/{id}/consent", {"channel": "sms", "purpose": "marketing", "given": "1"})
+    client.post(f"/customers/{id}/notes", {"text": "喜欢靠窗"})
+    client.post(f"/customers/notes/{queries.notes(id)[0].id}/delete")
+    _page(client, id)  # the toasts are shown once
+    page = _page(client, id)
+    assert "City: — → 杭州" in page and "Gender: — → Female" in page
+    doors = re.findall(r'action="(/customers/(?:changes|consent|notes)/\d+/(?:undo|restore))"', page)
+    assert len(doors) == 3
+    for door in doors:
+        said = client.post(door, {"next": f"/customers/{id}"}, follow=True).content.decode()
+    assert [row.text for row in queries.notes(id)] == ["喜欢靠窗"]
+    assert queries.consent_states(id) == {} and queries.get(id).fields["city"] is None
+    assert "/undo" not in said.partition('class="customer"')[2]  # each once
+    reader = _page(as_role("analyst"), id)
+    assert "City: — → 杭州" in reader and "/undo" not in reader
+
+
+def test_who_entered_a_consent_and_where_it_came_from_both_stand_there(shop: dict[str, int], as_role: Any) -> None:
+    from regulars.accounts.queries import staff
+
+    client, id = as_role("agent"), shop["rain"]
+    client.post(f"/customers/{id}/consent", {"channel": "sms", "purpose": "marketing", "given": "1"})
+    name = next(person.name for person in staff() if person.role == "agent")
+    assert f"{name} · in the console" in _page(client, id)
+    assert f"{name} · 控制台登记" in _page(as_role("agent", "zh-Hans"), id)
+
+
+def test_an_identity_added_by_mistake_is_removed_and_put_back(shop: dict[str, int], as_role: Any) -> None:
+    client, id = as_role("agent"), shop["rain"]
+    given = {"kind": "member_card", "value": "R 100"}
+    page = client.post(f"/customers/{id}/identities", given, follow=True).content.decode()
+    before = queries.identities(id)
+    page = _undo(client, page).content.decode()
+    assert "Member card removed." in page and "member_card" not in [row.kind for row in queries.identities(id)]
+    _undo(client, page)
+    assert queries.identities(id) == before
+    door = re.findall(r'action="(/customers/identities/\d+/remove)"', _page(client, id))
+    assert len(door) == 1  # those that came with events have none
+    client.post(door[0])
+    door = re.findall(r'action="(/customers/identities/\w+/restore)"', _page(client, id))
+    client.post(door[0])
+    assert queries.identities(id) == before
+    (first, *_) = [row for row in before if not row.removable]
+    said = client.post(f"/customers/identities/{first.id}/remove", follow=True).content.decode()
+    assert "came with events" in said and queries.identities(id) == before
+    assert as_role("store").post(f"/customers/identities/{first.id}/remove").status_code == 403
+
+
+def test_everything_on_the_page_can_be_reached(shop: dict[str, int], as_role: Any, monkeypatch: Any) -> None:
+    from regulars.accounts.actors import SYSTEM
+    from regulars.console.customers import parts
+    from regulars.customers.services import add_identity, add_note, give_consent, update_profile, withdraw_consent
+
+    client, id = as_role("agent"), shop["rain"]
+    for name in ("NOTES", "CHANGES", "CONSENTS", "IDENTITIES"):
+        monkeypatch.setattr(parts, name, 2)
+    for n in range(5):
+        add_note(customer_id=id, text=f"note {n}.", by=SYSTEM)
+        update_profile(customer_id=id, fields={"city": f"city {n}."}, by=SYSTEM)
+        add_identity(customer_id=id, kind="email", value=f"{n}@example.com", by=SYSTEM)
+        (withdraw_consent if n % 2 else give_consent)(
+            customer_id=id,
+            channel="sms",
+            purpose="survey",
+            by=SYSTEM,
+            source=f"form {n}.",
+            at=clock.now() - timedelta(days=9 - n),
+        )
+    page = _page(client, id)
+    wanted = {"notes": r"note \d\.<", "changes": r"→ city \d\.<", "consent": r"form \d\.<", "identities": r"\d\*\*\*@"}
+    for part, told in wanted.items():
+        found, address = re.findall(told, page), f"/customers/{id}/more/{part}?after="
+        shown = page
+        while address in shown:
+            after = shown.partition(address)[2].partition('"')[0]
+            shown = client.get(address + after).content.decode()
+            assert "<html" not in shown
+            found += re.findall(told, shown)
+        assert len(found) == len(set(found)) == 5, part
+    assert client.get(f"/customers/{id}/more/orders").status_code == 404
+
+
+def test_the_kind_of_event_chosen_is_in_the_address(shop: dict[str, int], as_role: Any) -> None:
+    client, id = as_role("agent"), shop["rain"]
+    htmx = {"HX-Request": "true"}
+    chosen = client.get(f"/customers/{id}/timeline?kind=orders", headers=htmx)
+    assert chosen["HX-Push-Url"] == f"/customers/{id}?kind=orders"
+    assert '<option value="orders" selected>' in _page(client, id, "?kind=orders")
+    assert client.get(f"/customers/{id}/timeline?kind=", headers=htmx)["HX-Push-Url"] == f"/customers/{id}"
+    assert client.get(f"/customers/{id}/timeline", headers=htmx)["HX-Replace-Url"] == f"/customers/{id}"
 
 
 @pytest.mark.django_db

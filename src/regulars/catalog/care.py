@@ -188,7 +188,8 @@ EVENTS: tuple[EventType, ...] = (
         "When somebody adds an identity to a customer by hand, or puts one back.", "手动为客户添加或恢复标识时。"),
         reserved=True),
     EventType("Identity Removed", IdentityChange, "profile", Text("Identity removed", "移除标识"), Text(
-        "When an identity added by hand or in a file is taken away again.", "移除手动添加或导入的标识时。"), reserved=True),
+        "When an identity added by hand or in a file is taken away again.", "移除手动添加或导入的标识时。"),
+        reserved=True),
     EventType("Customers Merged", Merge, "profile", Text("Merged", "合并客户"), Text(
         "When two customers turn out to be one and are merged.", "确认两位客户为同一人并合并时。"), reserved=True),
     EventType("Customers Unmerged", Merge, "profile", Text("Unmerged", "撤销合并"), Text(

@@ -30,6 +30,7 @@ def trail(request: ConsoleRequest) -> HttpResponse:
     context = {
         "rows": rows,
         "given": given,
+        "chosen": OBJECTS.get(given["object_kind"], given["object_kind"]),
         "following": entries[SIZE - 1].pk if len(entries) > SIZE else None,
         "people": [(f"staff:{person.pk}", person.name) for person in staff()],
         "actions": sorted(ACTIONS.items(), key=lambda pair: str(pair[1])),

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from regulars.console.customers import page as customer_page
+from regulars.console.customers import parts
 from regulars.console.requests import ConsoleRequest, back, page
 from regulars.console.toasts import toast
 from regulars.customers import services
@@ -56,7 +57,7 @@ def add_note(request: ConsoleRequest, id: int) -> HttpResponse:
     note = services.add_note(customer_id=id, text=request.POST.get("text", ""), by=request.actor)
     said = Text("The note is kept.", "备注已保存。")
     toast(request, said, undo=reverse("customers:delete-note", args=[note]))
-    return _answered(request, id, "_notes.html", customer_page.notes_context)
+    return _answered(request, id, "_notes.html", parts.notes)
 
 
 @page(capability="notes.edit")
@@ -90,7 +91,7 @@ def consent(request: ConsoleRequest, id: int) -> HttpResponse:
     if entry is not None:
         said = Text("Consent recorded.", "已登记同意。") if given else Text("Withdrawal recorded.", "已登记撤回。")
         toast(request, said, undo=reverse("customers:undo-consent", args=[entry]))
-    return _answered(request, id, "_consent.html", customer_page.consent_context)
+    return _answered(request, id, "_consent.html", parts.consent)
 
 
 @page(capability="consent.edit")
@@ -131,12 +132,45 @@ def undo_profile(request: ConsoleRequest, change_id: int) -> HttpResponse:
 def add_identity(request: ConsoleRequest, id: int) -> HttpResponse:
     kind = request.POST.get("kind", "")
     try:
-        services.add_identity(customer_id=id, kind=kind, value=request.POST.get("value", ""), by=request.actor)
+        made = services.add_identity(customer_id=id, kind=kind, value=request.POST.get("value", ""), by=request.actor)
     except Problem as problem:
         at_field = Invalid(problem.code, problem.text, field="value")
         return customer_page.shown(request, id, at_field, "identity")
-    toast(request, Text("{kind} added.", "已添加{kind}。").filled(kind=KINDS[kind]))
+    if made is not None:
+        undo = reverse("customers:remove-identity", args=[made])
+        toast(request, Text("{kind} added.", "已添加{kind}。").filled(kind=KINDS[kind]), undo=undo)
     return redirect("customers:page", id)
+
+
+@page(capability="customers.edit")
+@require_POST
+def remove_identity(request: ConsoleRequest, identity_id: int) -> HttpResponse:
+    try:
+        gone = services.remove_identity(identity_id=identity_id, by=request.actor)
+    except Problem as problem:
+        toast(request, problem.text, kind="fault")
+        return back(request, "customers:list")
+    said = Text("{kind} removed.", "已移除{kind}。")
+    if gone.merged:
+        said = Text(
+            "{kind} removed. A merge that rested on it stays: undo it under “Merged from” if it was wrong.",
+            "已移除{kind}。基于它的合并仍然保留；如有误，请在“合并来源”中撤销。",
+        )
+    undo = reverse("customers:restore-identity", args=[gone.removal])
+    toast(request, said.filled(kind=KINDS[gone.kind]), undo=undo)
+    return back(request, "customers:page", gone.customer_id)
+
+
+@page(capability="customers.edit")
+@require_POST
+def restore_identity(request: ConsoleRequest, removal: str) -> HttpResponse:
+    try:
+        customer = services.restore_identity(removal=removal, by=request.actor)
+    except Problem as problem:
+        toast(request, problem.text, kind="fault")
+        return back(request, "customers:list")
+    toast(request, Text("The identity is back.", "标识已恢复。"), kind="note")
+    return back(request, "customers:page", customer)
 
 
 @page(capability="customers.edit")

@@ -5,6 +5,8 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 
 from regulars import catalog
@@ -12,9 +14,10 @@ from regulars.accounts.queries import names_of
 from regulars.accounts.services import audit
 from regulars.analytics import rfm
 from regulars.console import charts, explanations, formatting
+from regulars.console.customers import parts
 from regulars.console.customers import timeline as telling
 from regulars.console.requests import ConsoleRequest, page
-from regulars.customers import consents, queries
+from regulars.customers import queries
 from regulars.customers.identities import KINDS
 from regulars.customers.profiles import FIELDS, GENDERS
 from regulars.eventlog import queries as log
@@ -49,7 +52,6 @@ def shown(request: ConsoleRequest, id: int, problem: Problem | None = None, form
         and warehouse.customer.visits(snapshot, id) >= explanations.cutoffs().own_rhythm_visits,
         "meaning": rfm.MEANING.get(scores.rfm_group or "") if scores else None,
         "spend": _spend(snapshot, id) if scores and scores.orders else None,
-        "identities": [(row, KINDS[row.kind]) for row in queries.identities(id)],
         "problem": problem,
         "form": form,
         "given": request.POST if problem else {},
@@ -58,7 +60,8 @@ def shown(request: ConsoleRequest, id: int, problem: Problem | None = None, form
         "stores": queries.stores(),
         "kinds": KINDS.items(),
     }
-    context |= consent_context(id) | tags_context(id) | notes_context(id) | merges_context(id)
+    context |= parts.identities(id) | parts.changes(id) | parts.consent(id) | parts.notes(id)
+    context |= tags_context(id) | merges_context(id)
     context |= _timeline(request, profile.records, id)
     return render(request, "console/customers/page.html", context, status=problem.status if problem else 200)
 
@@ -125,35 +128,8 @@ def _fields(profile: queries.Profile) -> list[dict[str, Any]]:
     return found
 
 
-def consent_context(id: int) -> dict[str, Any]:
-    history = queries.consent_history(id)
-    states = consents.states(history)
-    names = names_of({entry.by for entry in history})
-    return {
-        "purposes": consents.PURPOSES.items(),
-        "consents": [
-            (
-                channel,
-                text,
-                [(purpose, said, states.get((channel, purpose))) for purpose, said in consents.PURPOSES.items()],
-            )
-            for channel, text in consents.CHANNELS.items()
-        ],
-        "history": [
-            (entry, consents.CHANNELS[entry.channel], consents.PURPOSES[entry.purpose], names.get(entry.by, entry.by))
-            for entry in history[:50]
-        ],
-    }
-
-
 def tags_context(id: int) -> dict[str, Any]:
     return {"customer_id": id, "tags": queries.tags(id), "all_tags": queries.tag_names()}
-
-
-def notes_context(id: int) -> dict[str, Any]:
-    rows = queries.notes(id, limit=20)
-    names = names_of({row.by for row in rows})
-    return {"notes": [(row, names.get(row.by, row.by)) for row in rows]}
 
 
 def merges_context(id: int) -> dict[str, Any]:
@@ -191,8 +167,15 @@ def timeline(request: ConsoleRequest, id: int) -> HttpResponse:
     if not request.htmx:
         return shown(request, profile.id)
     context = _timeline(request, profile.records, profile.id)
-    part = "more" if request.GET.get("after") else "timeline"
-    return render(request, f"console/customers/_timeline.html#{part}", context)
+    if request.GET.get("after"):
+        return render(request, "console/customers/_timeline.html#more", context)
+    answer = render(request, "console/customers/_timeline.html#timeline", context)
+    # The page's own address names the kind, so that Back, reloading and sharing keep it; a tab is no step of its own.
+    address = reverse("customers:page", args=[profile.id]) + (
+        f"?{urlencode({'kind': context['kind']})}" if context["kind"] else ""
+    )
+    answer["HX-Push-Url" if "kind" in request.GET else "HX-Replace-Url"] = address
+    return answer
 
 
 @page(capability="customers.view")

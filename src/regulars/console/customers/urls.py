@@ -1,6 +1,6 @@
 from django.urls import path
 
-from regulars.console.customers import changes, lists, merging, page, sharing
+from regulars.console.customers import changes, lists, merging, page, parts, sharing
 
 app_name = "customers"
 urlpatterns = [
@@ -23,6 +23,7 @@ urlpatterns = [
     path("/<int:id>/timeline", page.timeline, name="timeline"),
     path("/<int:id>/orders", page.orders, name="orders"),
     path("/<int:id>/identity", page.identity, name="identity"),
+    path("/<int:id>/more/<str:part>", parts.more, name="more"),
     path("/<int:id>/tags", changes.tag, name="tag"),
     path("/<int:id>/tags/remove", changes.untag, name="untag"),
     path("/<int:id>/notes", changes.add_note, name="add-note"),
@@ -33,6 +34,8 @@ urlpatterns = [
     path("/<int:id>/profile", changes.profile, name="profile"),
     path("/changes/<int:change_id>/undo", changes.undo_profile, name="undo-profile"),
     path("/<int:id>/identities", changes.add_identity, name="add-identity"),
+    path("/identities/<int:identity_id>/remove", changes.remove_identity, name="remove-identity"),
+    path("/identities/<str:removal>/restore", changes.restore_identity, name="restore-identity"),
     path("/<int:id>/erase", changes.erase, name="erase"),
     path("/<int:id>/export", changes.export_person, name="export-person"),
     path("/<int:id>/merge", merging.merge, name="merge"),

@@ -23,7 +23,7 @@ def notes(customer_id: int, *, before: int | None = None, limit: int = 100) -> l
 
 
 def removed_notes(customer_id: int, *, limit: int = 20) -> list[NoteRow]:
-    """Those removed latest, which can be restored; `at` says when they were removed. An erased person's aren't there."""
+    """Those removed latest, which can be restored; `at` says when they were removed. None of an erased person."""
     rows = Note.objects.filter(customer__root_id=root_of(customer_id)).exclude(deleted_at=None).exclude(text="")
     rows = rows.order_by("-deleted_at", "-id")[:limit]
     return [NoteRow(row.pk, row.text, row.by, row.deleted_at) for row in rows if row.deleted_at]

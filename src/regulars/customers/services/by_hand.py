@@ -1,4 +1,4 @@
-"""Identities added by hand and taken away again, and customers made by hand. What comes with events: services.resolve."""
+"""Identities added by hand and taken away again; customers made by hand. What comes with events: services.resolve."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

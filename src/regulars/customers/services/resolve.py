@@ -215,7 +215,8 @@ def _save(scene: _Scene) -> None:
     fresh = [one for one in scene.identities.values() if one.new]
     insert(
         Identity,
-        ("id", "kind", "value", "customer", "first_seen", "seen_with", "shared", "flagged_at", "settled", "apart", "by"),
+        ("id", "kind", "value", "customer", "first_seen", "seen_with", "shared", "flagged_at", "settled", "apart",
+         "by"),
         [
             (one.id, one.kind, one.value, one.record, one.first_seen, one.seen_with, one.shared, one.flagged_at,
              False, one.apart, scene.by)
