@@ -16,10 +16,10 @@ def test_each_customer_goes_from_the_stage_then_to_the_stage_a_month_later(shop:
     flow = METRICS["stage_flow"].build(months=months, cutoffs=Cutoffs(), thresholds=Thresholds(gap=20))
     assert sorted(shop.read(flow)) == [
         (MARCH, "", "new", 1),  # 3 was nobody before the first purchase
-        (MARCH, "potential", "new", 1),
+        (MARCH, "potential", "new", 2),  # 1 and 4, who was erased since
         (MARCH + 1, "", "potential", 1),  # 2
         (MARCH + 1, "new", "active", 1),  # 3
-        (MARCH + 1, "new", "dormant", 1),  # 1: 56 days at a rhythm of 20
+        (MARCH + 1, "new", "dormant", 2),  # 1 and 4: 56 days at a rhythm of 20
     ]
 
 

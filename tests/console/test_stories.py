@@ -229,6 +229,7 @@ def test_a_consent_is_given_and_withdrawn_and_both_stand_in_its_history(shop: Sh
 
 def test_an_erased_person_is_found_nowhere_and_what_they_bought_stays(shop: Shop) -> None:
     page = shop.visit("admin")
+    before = statistics(page)
     id = opened(page, "evelyn.quill@example.com")
     page.locator("[data-open=erase]").click()
     page.fill("#erase-confirm", str(id))
@@ -243,6 +244,22 @@ def test_an_erased_person_is_found_nowhere_and_what_they_bought_stays(shop: Shop
     assert kept(shop.server, "quill") == []
     page.goto("/insights/sales?period=all")
     assert figures(page, "section > .table-responsive tbody td") == ["2130", "0", "2130", "40", "53.25", "5"]
+    until(page, "/customers?stage=new", "[data-unlisted] b", {"1"})  # counted, not shown
+    assert statistics(page) == before
+    page.goto("/insights/rfm")
+    assert figures(page, ".rfm-groups tfoot td.num")[:1] + figures(page, ".rfm-groups tfoot td:nth-child(5)") == [
+        "5", "2130",
+    ]  # fmt: skip
+
+
+def statistics(page: Page) -> list[list[str]]:
+    """What the pages on groups, stages and the flow between them say: every cell of their tables."""
+    found = []
+    for address in ("/insights/rfm", "/insights/lifecycle", "/insights/cohorts"):
+        page.goto(address)
+        found.append([text.strip() for text in page.locator("main table td, main table th").all_text_contents()])
+    assert all(found)
+    return found
 
 
 def kept(server: Server, text: str) -> list[str]:

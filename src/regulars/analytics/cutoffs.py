@@ -21,6 +21,15 @@ MOST_DAYS = 100_000
 _TOO_MUCH = Text(en="This number is too large, or below zero.", zh="数字过大，或小于 0。")
 
 
+_SCORED = {
+    "quintiles": Text(
+        en="Scores are fifths: all buyers are cut at the values below which 20, 40, 60 and 80 % of them lie.",
+        zh="得分按五等分：以全体购买客户的 20%、40%、60%、80% 分位值为分界。",
+    ),
+    "fixed": Text(en="Scores follow the fixed cut-offs of the settings.", zh="得分按设置中的固定分界划定。"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Cutoffs:
     """Everything a business can set about the judgement of its customers. Days, percents, integer minor units."""
@@ -103,6 +112,13 @@ class Cutoffs:
                 Text(en="A percentage between 0 and 100.", zh="请填写 0 到 100 之间的百分比。"),
                 field="churn_spend_percent",
             )
+
+    def said(self) -> dict[str, object]:
+        """The numbers in force by the names under which explanations hold a place for them."""
+        times = {
+            f"{name}_times": f"{getattr(self, f'{name}_percent') / 100:g}" for name in ("dormant", "lost", "overdue")
+        }
+        return asdict(self) | times | {"rfm_scores": _SCORED[self.rfm]}
 
     def to_json(self) -> dict[str, Any]:
         """What the settings store: lists for tuples."""

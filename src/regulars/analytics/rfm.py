@@ -24,14 +24,35 @@ _NAMES = (
 GROUPS: dict[str, Text] = dict(zip(get_args(Group), _NAMES, strict=True))
 """Keys in order of worth, with their usual names; a business can give its own (`Cutoffs.names`)."""
 
+# By the scores alone, as GRID and ONCE have it: how long "lately" is, only the cuts say, and of rhythm scores know
+# nothing. A sentence such as "here not long ago" would contradict the days that stand beside it.
 MEANING: dict[str, Text] = {
-    "champions": Text(en="Buy often, spend much, were here lately.", zh="买得勤、花得多，最近还来过。"),
-    "loyal": Text(en="Come regularly and were here not long ago.", zh="经常光顾，不久前来过。"),
-    "potential": Text(en="Were here lately and could come more often.", zh="最近来过，还有提升空间。"),
-    "new": Text(en="Bought for the first time, lately.", zh="最近第一次购买。"),
-    "needs_attention": Text(en="Were good customers and are slipping away.", zh="曾是好客户，正在疏远。"),
-    "dormant": Text(en="Bought little and not for a while.", zh="买得不多，有一阵没来了。"),
-    "lost": Text(en="Bought little and very long ago.", zh="买得不多，很久没来了。"),
+    "champions": Text(
+        en="High scores: recency 4 or 5, frequency and money over 3 on average.",
+        zh="得分高：最近购买 4 或 5 分，频次与金额平均高于 3 分。",
+    ),
+    "loyal": Text(
+        en="Solid scores: recency 3 with frequency and money over 2 on average, or recency 4 or 5 with over 2 and "
+        "up to 3.",
+        zh="得分稳健：最近购买 3 分且频次与金额平均高于 2 分，或最近购买 4、5 分且平均高于 2 分、不超过 3 分。",
+    ),
+    "potential": Text(
+        en="Recency 3 or more, frequency and money 2 or less on average: room to grow. Or bought once, with recency 3.",
+        zh="最近购买 3 分及以上，频次与金额平均不超过 2 分，有提升空间；或只买过一次，最近购买 3 分。",
+    ),
+    "new": Text(en="Bought once so far, with recency 4 or 5.", zh="只买过一次，最近购买 4 或 5 分。"),
+    "needs_attention": Text(
+        en="Good for frequency and money, low for recency: over 2 on average with recency 2, or over 3 with recency 1.",
+        zh="频次与金额好、最近购买得分低：平均高于 2 分而最近购买 2 分，或平均高于 3 分而最近购买 1 分。",
+    ),
+    "dormant": Text(
+        en="Recency 2, frequency and money 2 or less on average. Or bought once, with recency 2.",
+        zh="最近购买 2 分，频次与金额平均不超过 2 分；或只买过一次，最近购买 2 分。",
+    ),
+    "lost": Text(
+        en="Recency 1, frequency and money 3 or less on average. Or bought once, with recency 1.",
+        zh="最近购买 1 分，频次与金额平均不超过 3 分；或只买过一次，最近购买 1 分。",
+    ),
 }
 
 _C, _L, _P, _N, _A, _D, _X = GROUPS

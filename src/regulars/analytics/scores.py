@@ -163,12 +163,11 @@ def usual(bought: ir.Table, column: str) -> ir.Table:
 def thresholds(table: ir.Table = FIGURES) -> ir.Table:
     """The population's part: rows (dimension, people, p10 … p95) for recency, orders, net and gap.
 
-    The people are buyers who aren't erased; for gap, those with two visits or more. basket is the average order before
-    refunds, rounded down. pN is the least value such that at
-    least N % of them have it or less (the nearest-rank percentile, always a value that occurs). `Thresholds.from_rows`
-    reads it.
+    The people are buyers, erased ones too: erasing somebody moves nobody else. For gap, those with two visits or more.
+    basket is the average order before refunds, rounded down. pN is the least value such that at least N % of them have
+    it or less (the nearest-rank percentile, always a value that occurs). `Thresholds.from_rows` reads it.
     """
-    people = table.filter(table.orders > 0, ~table.erased)
+    people = table.filter(table.orders > 0)
     values = {
         "recency": people.recency_days,
         "orders": people.orders,

@@ -20,7 +20,12 @@ router = Router(tags=["segments"])
 class Segment(Schema):
     key: str = Field(description=said("rfm:… or stage:…", "rfm:… 或 stage:…"), examples=["rfm:champions"])
     title: str = Field(description=said("Its name, in the caller's language.", "名称（调用方语言）。"))
-    customers: int = Field(description=said("How many are in it.", "客户数。"))
+    customers: int = Field(
+        description=said(
+            "How many are in it; erased people count here, but aren't listed.",
+            "客户数；个人信息已删除的客户计入，但不会列出。",
+        )
+    )
     net: int = Field(description=said("What they have spent, minor units.", "净消费（分）。"))
 
 

@@ -1,5 +1,6 @@
 """What figures, stages and groups are called and mean. The definitions stand with the code that computes them
-(analytics); here are only those of figures that a page itself makes out of a customer's scores.
+(analytics), with the cut-offs in force filled in; here are only those of single customers' figures, which belong to no
+metric.
 """
 
 from dataclasses import dataclass
@@ -36,9 +37,9 @@ _OF_A_CUSTOMER: dict[str, About] = {
     "usual_gap": About(
         Text("Usual rhythm of all", "全体客户的常见节奏"),
         Text(
-            "This customer came too few times to have a rhythm of their own. Until then they are judged by the median "
-            "over all customers who came at least twice. The settings say how many visits it takes.",
-            "这位客户到访次数太少，还看不出自己的节奏，暂按全体回头客购买间隔的中位数判断。所需到访次数可在设置中修改。",
+            "A rhythm of their own takes {own_rhythm_visits} visits. Until then customers are judged by the median "
+            "over all who came at least twice.",
+            "到访满 {own_rhythm_visits} 次才看得出自己的节奏，此前暂按全体回头客购买间隔的中位数判断。",
         ),
     ),
     "p_alive": About(
@@ -56,26 +57,16 @@ _OF_A_CUSTOMER: dict[str, About] = {
         Text(
             "Expected purchases (BG/NBD) × expected value of each (Gamma-Gamma), not discounted. The range holds "
             "eight in ten of such customers.",
-            "预期购买次数（BG/NBD）× 每次的预期金额（Gamma-Gamma），未折现。区间覆盖十分之"
-            "八的同类客户。",
+            "预期购买次数（BG/NBD）× 每次的预期金额（Gamma-Gamma），未折现。区间覆盖十分之八的同类客户。",
         ),
     ),
     "rfm": About(
         Text("RFM scores", "RFM 得分"),
         Text(
-            "Recency, frequency and money from 1 to 5, 5 is best: fifths of all buyers, or the cut-offs in the "
-            "settings.",
-            "最近购买（R）、购买频次（F）、消费金额（M）各 1 到 5 分，5 分最好：按全体购买客户五等"
-            "分，或按设置中的分界。",
-        ),
-    ),
-    "risk": About(
-        Text("Risk of leaving", "流失风险"),
-        Text(
-            "A warning is given for no sign of life for over 90 days while spend fell by 40 % or more, half-year "
-            "against half-year; or for being later than the customer's own rhythm. The settings hold the numbers.",
-            "触发预警的条件：超过 90 天没有任何互动，且近半年消费比前半年下降至少 40%；或超过自己的购"
-            "买节奏。以上数字可在设置中修改。",
+            "Recency, frequency and money from 1 to 5, 5 is best. {rfm_scores} They look at no rhythm: whether "
+            "somebody is late, the stage and the warning say.",
+            "最近购买（R）、购买频次（F）、消费金额（M）各 1 到 5 分，5 分最好。{rfm_scores}得分不考虑购买节奏；"
+            "是否逾期未来，看生命周期阶段与流失预警。",
         ),
     ),
     "mood": About(
@@ -83,27 +74,19 @@ _OF_A_CUSTOMER: dict[str, About] = {
         traits.MOOD_MEANING,
     ),
     "taste": About(Text("Taste", "偏好"), traits.TASTE_MEANING),
-    "new_buyers": About(
-        Text("New buyers", "新购客户"),
-        Text(
-            "Customers whose first purchase ever lies in the period.",
-            "有史以来第一次购买落在所选时段内的客户。",
-        ),
-    ),
-    "stage": About(
-        Text("Lifecycle stage", "生命周期阶段"),
-        Text(" ".join(f"{lifecycle.STAGES[k].en}: {v.en}" for k, v in lifecycle.MEANING.items()),
-             "".join(f"{lifecycle.STAGES[k].zh}：{v.zh}" for k, v in lifecycle.MEANING.items())),
-    ),
-}  # fmt: skip
+}
+
+_BY_METRIC = {"stage": "stages", "risk": "warnings", "new_buyers": "new_and_returning"}
+"""Figures of one customer or page that the definition of a metric explains."""
 
 
 def of(key: str) -> About:
     """Raises KeyError for a figure that nobody has defined."""
     if key in _OF_A_CUSTOMER:
-        return _OF_A_CUSTOMER[key]
-    metric = metrics.METRICS[key]
-    return About(metric.name, metric.explained)
+        about = _OF_A_CUSTOMER[key]
+        return About(about.name, about.text.filled(**cutoffs().said()))
+    metric = metrics.METRICS[_BY_METRIC.get(key, key)]
+    return About(metric.name, metric.explained(cutoffs()))
 
 
 def cutoffs() -> Cutoffs:

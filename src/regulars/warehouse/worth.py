@@ -25,7 +25,7 @@ SAMPLE = 10_000
 _HISTORIES = """
     SELECT customer_id, (visits - 1)::DOUBLE AS x, (last_day - first_day)::DOUBLE AS t_x,
            ({as_of} - first_day)::DOUBLE AS T, greatest(net, 0)::DOUBLE / visits AS mean_value
-    FROM {figures} WHERE visits > 0 AND NOT erased
+    FROM {figures} WHERE visits > 0
 """
 _SCHEMA = pa.schema(
     [

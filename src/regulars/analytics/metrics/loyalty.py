@@ -8,9 +8,8 @@ from regulars.analytics.facts import PURCHASES, VISITS, count_of, min_of, visits
 
 def retention(*, as_of: int | None = None, since_month: int | None = None, kept: bool = False) -> ir.Table:
     """Cohort retention: customers by the month of their first purchase (cohort), and how many of them buy again each
-    month after (months_since 0 is the whole cohort). Share = customers ÷ customers at 0. A month without any buyer of
-    the cohort has no row. Gross before and net after refunds, in that month. Months are calendar months of the
-    business's zone; the last one is incomplete. Source: purchases of customers.
+    month after. Share = buyers of that month ÷ all of the cohort. Gross before and net after refunds, in that month.
+    Months are calendar months of the business's zone; the last one is incomplete. Source: purchases of customers.
     """
     days = VISITS if kept else visits(as_of=as_of)
     monthly = days.group_by("customer_id", "month").aggregate(gross=days.gross.sum(), net=days.net.sum())
@@ -40,9 +39,8 @@ def time_between_purchases(*, as_of: int | None = None, kept: bool = False) -> i
 
 def second_order(*, as_of: int, within: tuple[int, ...] = (30, 60, 90)) -> ir.Table:
     """Second-order rate: of the customers who first bought in a month (cohort), how many bought again on a later day.
-    Rate within N days = within_N ÷ observed_N: customers whose first purchase lies at least N days back are observed;
-    within_N are those of them who came again within N days. ever: all who came again by now. Orders of the first day
-    are one visit. Source: purchases of customers.
+    Rate within so many days = those who came again within them ÷ all whose first purchase lies at least as many days
+    back: who had less time isn't judged yet. Orders of the first day are one visit. Source: purchases of customers.
     """
     bought = PURCHASES.filter(PURCHASES.lines > 0, PURCHASES.day <= as_of)
     first = bought.group_by("customer_id").aggregate(first_day=bought.day.min(), cohort=bought.month.min())

@@ -25,8 +25,8 @@ def _answers(kind: str, most: int, least: int, by: Bucket, since: int | None, un
 
 def nps(*, by: Bucket = "month", since: int | None = None, until: int | None = None) -> ir.Table:
     """Net Promoter Score: answers from 0 to 10 to "would you recommend us?". NPS = (promoters − detractors) ÷ answers ×
-    100; promoters gave 9 or 10, detractors 0 to 6. Of several answers of a customer in a bucket the last counts, each
-    anonymous one does; scores out of range don't. Source: Survey Answered, kind nps; Reichheld (2003).
+    100; promoters gave 9 or 10, detractors 0 to 6. Of several answers of a customer in a period or store the last
+    counts, each anonymous one does; scores out of range don't. Source: Survey Answered, kind nps; Reichheld (2003).
     """
     rows = _answers("nps", 10, 0, by, since, until)
     return rows.group_by("bucket").aggregate(
@@ -37,9 +37,9 @@ def nps(*, by: Bucket = "month", since: int | None = None, until: int | None = N
 
 
 def csat(*, by: Bucket = "month", since: int | None = None, until: int | None = None) -> ir.Table:
-    """Customer satisfaction: answers from 1 to 5. CSAT = satisfied ÷ answers; satisfied gave 4 or 5; score_sum ÷
-    answers is the average. Of several answers of a customer in a bucket the last counts, each anonymous one does;
-    scores out of range don't. Source: Survey Answered, kind csat.
+    """Customer satisfaction: answers from 1 to 5. CSAT = satisfied ÷ answers; satisfied gave 4 or 5. Of several answers
+    of a customer in a period or store the last counts, each anonymous one does; scores out of range don't.
+    Source: Survey Answered, kind csat.
     """
     rows = _answers("csat", 5, 1, by, since, until)
     return rows.group_by("bucket").aggregate(

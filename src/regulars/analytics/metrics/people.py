@@ -15,17 +15,16 @@ _NEVER = 10**9
 
 
 def _counted() -> ir.Table:
-    """Whom figures about people count: known, or a buyer; not erased."""
-    return SCORES.filter(SCORES.known | (SCORES.orders > 0), ~SCORES.erased)
+    """Whom figures about people count: known, or a buyer. Who was erased counts on: only lists lose them."""
+    return SCORES.filter(SCORES.known | (SCORES.orders > 0))
 
 
 def rfm_matrix() -> ir.Table:
-    """RFM matrix: buyers by recency score (r) and frequency score (f), 5 is best, with their number, orders, net spend
-    and the sum of their monetary scores (÷ customers = average m). Quintiles: the population of buyers is cut at the
-    values below which 20, 40, 60 and 80 % lie; equal values share a score, so cells may stay empty. Or fixed cut-offs
-    from the settings. Source: scores; Hughes (1994).
+    """RFM matrix: buyers by their scores for recency (R) and frequency (F), 5 is best: how many they are, their orders,
+    net spend and average score for money (M). {rfm_scores} Equal values share a score, so cells may stay empty. Who was
+    erased counts on, but is in no list. Source: scores; Hughes (1994).
     """
-    rows = SCORES.filter(SCORES.orders > 0, ~SCORES.erased)
+    rows = SCORES.filter(SCORES.orders > 0)
     return rows.group_by("r", "f").aggregate(
         customers=rows.count(),
         orders=rows.orders.sum(),
@@ -35,26 +34,33 @@ def rfm_matrix() -> ir.Table:
 
 
 def rfm_groups() -> ir.Table:
-    """RFM groups: buyers by named group, with their number, orders and net spend. The group follows from r and the mean
-    of f and m; who bought once is new, potential, dormant or lost, by r alone. Names can be set. Source: scores.
+    """RFM groups: buyers by named group, with their number, orders and net spend. The group follows from the score for
+    recency (R) and the mean of those for frequency (F) and money (M); of who bought once, from recency alone. Scores
+    look at no rhythm: a group doesn't say whether somebody is late. Names can be set. Who was erased counts on, but is
+    in no list. Source: scores.
     """
-    rows = SCORES.filter(SCORES.orders > 0, ~SCORES.erased)
+    rows = SCORES.filter(SCORES.orders > 0)
     return rows.group_by("rfm_group").aggregate(customers=rows.count(), orders=rows.orders.sum(), net=rows.net.sum())
 
 
 def stages() -> ir.Table:
     """Lifecycle stages: known customers and buyers by stage, with net spend. Potential: not bought yet. New: bought on
-    one day. Active: on several. Dormant and lost: later than twice and four times the rhythm (settings). The rhythm is
-    the customer's own average time between visits from three visits on, the population's median before. Source: scores.
+    one day. Active: on several. Dormant: the last purchase is more than {dormant_times} times the rhythm ago, and more
+    than {dormant_least_days} days. Lost: more than {lost_times} times, and more than {lost_least_days} days. The rhythm
+    is the customer's own average time between visits from visit number {own_rhythm_visits} on, the population's median
+    before; at least {gap_least} and at most {gap_most} days. Who was erased counts on, but is in no list.
+    Source: scores.
     """
     rows = _counted()
     return rows.group_by("stage").aggregate(customers=rows.count(), net=rows.net.sum(), warned=count_of(rows.warned))
 
 
 def warnings() -> ir.Table:
-    """Churn warnings: known customers and buyers by the reasons that apply, with their number and what they spent in
-    the half-year before. Warned: silent for over 90 days and spend down by 40 % between half-years (settings), or
-    overdue by their own rhythm and not yet lost. Combinations that warn nobody are counted too. Source: scores.
+    """Churn warnings: buyers by the reasons that apply. Warned: no sign of life for more than {churn_silent_days} days
+    while spend of the last {churn_window_days} days is down by {churn_spend_percent} % or more on the
+    {churn_window_days} days before; or, after {own_rhythm_visits} visits, the last one is more than {overdue_times}
+    times the own rhythm ago and more than {overdue_least_days} days, and the customer isn't lost yet. Lists of people
+    and their totals leave out who was erased: nobody can call them. Source: scores.
     """
     rows = _counted().filter(SCORES.orders > 0)
     return rows.group_by("warn_silent", "warn_spend", "warn_overdue", "warned").aggregate(
@@ -65,11 +71,10 @@ def warnings() -> ir.Table:
 def stage_flow(
     *, months: tuple[tuple[int, int], ...], cutoffs: Cutoffs, thresholds: Thresholds, kept: bool = False
 ) -> ir.Table:
-    """Flow between stages: for each pair of consecutive month ends (`month_ends`), how many customers went from which
-    stage to which. Stages at past month ends follow the same rule as today's, from what was known by then; only the
-    population's rhythm is today's. An empty from_stage: no customer yet at the earlier end. Anonymous
-    visitors who never bought are not counted; people known today count as potential from their first day on record.
-    Source: purchases, records.
+    """Flow between stages: from one month's end to the next, how many customers went from which stage to which. Stages
+    at past month ends follow the same rule as today's, from what was known by then; only the population's rhythm is
+    today's. “Not there yet”: no customer at the earlier end. Anonymous visitors who never bought are not counted;
+    people known today count as potential from their first day on record, erased ones too. Source: purchases, records.
     """
     if len(months) < 2:
         raise ValueError("a flow needs at least two month ends")
@@ -81,7 +86,7 @@ def stage_flow(
         **{f"last_{month}": max_of(days.day <= end, days.day) for month, end in months},
     )
     people = customers().left_join(held, "customer_id").drop("customer_id_right")
-    people = people.filter(~people.erased, people.known | people.first_day.notnull())
+    people = people.filter(people.known | people.first_day.notnull())
     recorded = ibis.ifelse(people.known, ibis.coalesce(people.created_day, 0), _NEVER)
     begun = ibis.least(recorded, ibis.coalesce(people.first_day, _NEVER))
 

@@ -1,5 +1,7 @@
 """The list of customers: searched, filtered, sorted, paged by key; tagged, noted about and exported many at once."""
 
+from dataclasses import replace
+
 from django.http import FileResponse, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -42,6 +44,7 @@ def customers(request: ConsoleRequest) -> HttpResponse:
     context = {
         "rows": listed,
         "total": _total(asked, snapshot, wanted, len(listed), more=bool(rows.after or request.GET.get("after"))),
+        "unlisted": _unlisted(asked, snapshot, wanted),
         "tags": queries.tags_of(ids),
         "following": rows.after,
         "asked": asked,
@@ -69,6 +72,17 @@ def _total(
     if asked.q and len(wanted.ids or ()) == filters.MOST_FOUND:
         return None
     return warehouse.customers.count(snapshot, filters=wanted) if more else shown
+
+
+def _unlisted(asked: filters.Asked, snapshot: warehouse.Snapshot, wanted: warehouse.customers.Filters) -> int:
+    """How many of the same kind figures count and no list shows, since they were erased.
+
+    The erased have no name, identity or tag to be found by, so a search or a tag leaves out none; without a filter no
+    figure leads here.
+    """
+    if asked.q or asked.tag or not asked.chips:
+        return 0
+    return warehouse.customers.count(snapshot, filters=replace(wanted, erased=True))
 
 
 def _ids(request: ConsoleRequest) -> list[int]:
