@@ -164,7 +164,7 @@ def test_a_key_does_what_its_scopes_allow_and_no_more(with_scopes: Callable[...,
     reader = with_scopes("customers.view", language="zh-CN")
     assert reader.get("/customers")[0] == 200
     status, problem = reader.post("/customers", LI)
-    assert status == 403 and "没有此权限" in problem["detail"] and problem["title"] == "没有权限"
+    assert status == 403 and "权限范围 customers.edit（" in problem["detail"] and problem["title"] == "没有权限"
     assert reader.last["Content-Type"] == "application/problem+json"
     for method, path in (("GET", "/events"), ("GET", "/figures"), ("GET", "/webhooks"), ("DELETE", "/customers/1")):
         assert reader.ask(method, path)[0] == 403, path
