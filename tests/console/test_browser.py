@@ -10,6 +10,7 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 
 from regulars.kernel import clock
+from regulars.kernel.languages import Text
 
 pytestmark = pytest.mark.browser
 
@@ -17,7 +18,8 @@ AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 PASSWORD = "correct horse battery"
 SEE = ["/overview", "/customers", "/customers/{rain}", "/customers/{rain}/merge?with={ming}", "/customers/add",
        "/customers/shared", "/settings", "/staff", "/keys", "/webhooks", "/webhooks/new", "/audit",
-       "/jobs", "/me", "/nothing", "/imports", "/imports/mappings", "/events", "/events/quarantine", "/events/catalogue",
+       "/jobs", "/me", "/nothing", "/imports", "/imports/{file}", "/jobs/{job}", "/webhooks/{endpoint}",
+       "/webhooks/deliveries/{delivery}", "/events/quarantine/one/{aside}", "/api/docs", "/imports/mappings", "/events", "/events/quarantine", "/events/catalogue",
        "/events/subscribers", "/events/order-{rain}-3", *(f"/insights/{name}" for name in (
            "sales", "rfm", "lifecycle", "cohorts", "rhythm", "risk?lost=1", "voice"))]  # fmt: skip
 
@@ -48,26 +50,81 @@ def visit(chromium: Browser, live_server: Any, town: dict[str, int]) -> Iterator
         context.close()
 
 
+@pytest.fixture
+def places(town: dict[str, int]) -> dict[str, Any]:
+    """Whose pages are visited, with one of everything that has a page of its own."""
+    from regulars.accounts.actors import SYSTEM
+    from regulars.eventlog.models import Quarantined
+    from regulars.imports import services as imports
+    from regulars.jobs.services import start
+    from regulars.webhooks import services as webhooks
+
+    text = "Order,Date,Amount,Phone\nA1,2026-01-05,12.50,13800000009\n"
+    file = imports.upload(kind="orders", name="orders.csv", chunks=[text.encode()], by=SYSTEM)
+    imports.read(imports.Silent(), file.pk)
+    endpoint, _ = webhooks.add_endpoint(url="https://1.1.1.1/hook", events=["Order Completed"], by=SYSTEM)
+    aside = Quarantined.objects.create(
+        digest="d", source="track:1", received_at=clock.now(), name="Order Completed", payload={"total": "x"},
+        code="wrong", field="total", reason_en="total should be a number.", reason_zh="total 应为数字。",
+    )  # fmt: skip
+    return {
+        **town,
+        "file": file.pk,
+        "job": start("nothing", by=SYSTEM, arguments={}, title=Text("Count the leaves", "数茶叶")).pk,
+        "endpoint": endpoint,
+        "delivery": webhooks.send_test(id=endpoint, by=SYSTEM),
+        "aside": aside.pk,
+    }
+
+
 LOOKS = [("zh-hans", "light", 1280), ("en", "dark", 390)]
+FAULTS = """async (within, rules) => (await axe.run(
+    within || document, {runOnly: rules || ['wcag2a', 'wcag2aa', 'wcag21aa']})).violations
+    .filter(v => ['serious', 'critical'].includes(v.impact))
+    .map(v => location.pathname + ' ' + v.id + ' ' + v.nodes[0].html.slice(0, 160))"""
+# Every menu and dialog, one after the other, open; then all once more for its colours in the dark. The frame's own
+# menus on one page alone.
+OPENED = """async (frame) => {
+    const faults = FAULTS, found = [], root = document.documentElement, theme = root.dataset.bsTheme;
+    const parts = frame ? [...document.querySelectorAll('.dropdown, dialog')]
+        : [...document.querySelectorAll('main :is(.dropdown, dialog)')];
+    document.querySelectorAll('main details').forEach(details => { details.open = true; });
+    for (const rules of [undefined, ['color-contrast']]) {
+        root.dataset.bsTheme = rules ? 'dark' : 'light';
+        for (const part of parts) {
+            const shown = [...part.querySelectorAll('[data-bs-toggle], .dropdown-menu')];
+            if (part.showModal) part.showModal(); else shown.forEach(one => one.classList.add('show'));
+            found.push(...await faults(part, rules));
+            if (part.showModal) part.close(); else shown.forEach(one => one.classList.remove('show'));
+        }
+    }
+    found.push(...await faults('main', ['color-contrast']));
+    root.dataset.bsTheme = theme;
+    return found;
+}""".replace("FAULTS", f"({FAULTS})")
 
 
 @pytest.mark.parametrize(("language", "theme", "width"), LOOKS)
 def test_no_page_has_a_serious_fault_for_axe_nor_scrolls_sideways(
-    visit: Callable[..., Page], town: dict[str, int], language: str, theme: str, width: int
+    visit: Callable[..., Page], places: dict[str, Any], language: str, theme: str, width: int
 ) -> None:
     page = visit("admin", language, theme, width)
     broken: list[str] = []
     page.on("pageerror", lambda error: broken.append(str(error)))
     for address in SEE:
-        page.goto(address.format(**town))
+        page.goto(address.format(**places))
+        if address == "/api/docs":
+            page.locator(".opblock").first.wait_for()
         page.add_script_tag(path=AXE)
-        broken += page.evaluate(
-            """async () => (await axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa']})).violations
-               .filter(v => ['serious', 'critical'].includes(v.impact))
-               .map(v => location.pathname + ' ' + v.id + ' ' + v.nodes[0].html.slice(0, 160))"""
-        )
+        broken += page.evaluate(FAULTS, None)
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             broken.append(f"{address} scrolls sideways")
+        if width == 1280 and page.locator("main :is(.dropdown, dialog, details)").count():
+            broken += page.evaluate(OPENED, address == "/customers")
+    page.context.clear_cookies(name="regulars_session")
+    page.goto("/login")
+    page.add_script_tag(path=AXE)
+    broken += page.evaluate(FAULTS, None)
     assert broken == []
 
 

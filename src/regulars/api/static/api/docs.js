@@ -20,10 +20,16 @@ if (Object.keys(labels).length) {
   }).observe(document.getElementById("swagger-ui"), { childList: true, subtree: true, characterData: true });
 }
 
+// An operation's path is a link within its button, which readers and the keyboard can't tell apart: a text is enough.
+const plainPaths = ({ React }) => ({
+  wrapComponents: { DeepLink: () => ({ text }) => React.createElement("span", null, text) },
+});
+
 SwaggerUIBundle({
   spec: told("description"),
   dom_id: "#swagger-ui",
   presets: [SwaggerUIBundle.presets.apis],
+  plugins: [plainPaths],
   docExpansion: "list",
   deepLinking: true,
   persistAuthorization: true,
