@@ -50,6 +50,16 @@ def test_orders_count_once_and_say_how_many_are_anonymous(sold: Shop) -> None:
     assert rows(sold, "orders", by="store") == [("", 1, 1), ("east", 2, 0), ("west", 3, 0)]
 
 
+def test_a_number_of_two_customers_or_stores_is_two_orders(shop: Shop, world: World) -> None:
+    world.record(1).record(2)
+    world.order("A", 1, MONDAY, 1_000, store="east")
+    world.order("A", 2, MONDAY, 2_000, store="west")
+    world.order("A", None, MONDAY, 400, store="north")
+    shop.hold(world)
+    assert rows(shop, "orders", by="all") == [("all", 3, 1)]
+    assert rows(shop, "average_order", by="all") == [("all", 3, 3_400, 1_133)]
+
+
 def test_the_average_order_is_rounded_half_up_and_leaves_foreign_orders_out(sold: Shop) -> None:
     assert rows(sold, "average_order", by="month") == [(MAY - 1, 1, 1_000, 1_000), (MAY, 4, 2_951, 738)]
     assert rows(sold, "average_order", by="store", since=MONDAY, until=MONDAY) == [("east", 1, 2_501, 2_501)]

@@ -14,7 +14,11 @@ from tests.house.conftest import ROOT
 FIRST = {
     "a person": ("user", "add", "me@example.com", "--password", "first-password-1"),
     "a write key": ("key", "add", "Shop"),
+}
+READING = {
     "figures": ("figures", "--json"),
+    "refresh": ("refresh",),
+    "a backup": ("backup", "copy.tar"),
 }
 
 
@@ -32,9 +36,18 @@ def ran(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("arguments", FIRST.values(), ids=FIRST)
-def test_any_command_may_be_the_first(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_a_command_that_writes_may_be_the_first(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     done = ran(tmp_path / "new", *arguments)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("arguments", READING.values(), ids=READING)
+def test_a_command_that_reads_makes_no_folder(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    home = tmp_path / "mistyped"
+    done = ran(home, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"regulars: There is no data folder at {home}. Name the one to read with --home.\n"
+    assert not home.exists()
 
 
 def test_what_cant_be_a_data_folder_is_told_in_a_line(tmp_path: Path) -> None:

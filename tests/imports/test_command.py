@@ -110,11 +110,12 @@ def test_a_dry_run_shows_the_mapping_that_a_file_can_give_back(tmp_path: Path, f
     assert "2024-05-01 08:00:00" in out[end:]
     assert "✗ The date can't be read." in out[end:]
     assert asked(home, "SELECT count(*) FROM eventlog_event") == [(0,)]
+    assert asked(home, "SELECT count(*) FROM imports_import") == [(0,)]
     given = written(tmp_path, json.dumps({**mapping, "store": "East"}), "mapping.json")
     rejects = tmp_path / "rejects.csv"
     out, _ = done(home, "import", "orders", str(path), "--mapping", str(given), "--rejects", str(rejects))
     assert "           2  new orders\n" in out
-    assert "           1  The date can't be read.\n" in out
+    assert "1 row rejected:\n           1  The date can't be read.\n" in out
     assert rejects.read_text("utf-8-sig").splitlines()[1] == "2,soon,9.5,c1,3,The date can't be read.,无法识别日期。"
     assert '"store":"East"' in str(
         asked(home, "SELECT properties FROM eventlog_event WHERE name = 'Order Completed'")[0][0]
@@ -131,4 +132,4 @@ def test_money_in_another_currency_is_refused_without_a_word_for_it(tmp_path: Pa
     assert "--foreign" in err
     assert "Traceback" not in err
     out, _ = done(home, "import", "orders", str(path), "--foreign")
-    assert "1  new orders" in out
+    assert "1 row read.\n           1  new order\n" in out

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from regulars.imports import mappings, queries
-from tests.imports.worlds import mapped, written
+from tests.imports.worlds import imported, mapped, written
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("home")]
 
@@ -54,6 +54,66 @@ def test_an_amount_that_all_lines_of_an_order_share_is_the_order_s(tmp_path: Pat
     assert proposal(tmp_path, same)[0].columns["order_total"] == "amount"
     other = "order,date,total,customer id\n1,2024-01-01,30,a\n1,2024-01-01,12,a\n2,2024-01-02,5,b\n"
     assert proposal(tmp_path, other)[0].columns["line_total"] == "total"
+
+
+HEADER = "订单号,下单时间,手机号,门店,商品,数量,实付金额\n"
+SINGLE = "".join(f"T{n},2024-01-{n % 28 + 1:02} 10:00,139000000{n % 30:02},东店,龙井,1,{n}.50\n" for n in range(10, 50))
+AGAIN = "T20,2024-01-21 10:00,13900000020,东店,龙井,1,20.50\n"
+
+
+def said(folder: Path, text: str, **changes: object) -> tuple[str, list[str]]:
+    """What the amount is taken for, and the doubts of the mapping's page."""
+    row = mapped(written(folder, text), **changes)
+    target = next(target for target, header in row.mapping["columns"].items() if header == "实付金额")
+    return target, [text.en for _, text in queries.preview(row).doubts]
+
+
+@pytest.mark.parametrize("store", ["东店", "西店"])
+def test_one_odd_number_doesnt_flip_whose_the_amounts_are(tmp_path: Path, store: str) -> None:
+    odd = f"T30,2024-02-01 10:00,13900000099,{store},普洱,1,77.00\n"  # another customer's, of the same store or not
+    assert said(tmp_path, HEADER + SINGLE) == ("order_total", [])
+    twice = "1 row stands in the file again, word for word. An order's amount counts once: no sum changes."
+    assert said(tmp_path, HEADER + SINGLE + AGAIN) == ("order_total", [twice])
+    clash = (
+        "1 order number stands with several customers: the rows of the first are taken in, the others rejected."
+        if store == "东店"
+        else "1 order number stands in several stores: each store's is an order of its own."
+    )
+    assert said(tmp_path, HEADER + SINGLE + AGAIN + odd) == ("order_total", [clash, twice])
+
+
+def test_amounts_that_differ_within_an_order_are_told_with_what_they_mean_for_the_sums(tmp_path: Path) -> None:
+    odd = "T30,2024-01-03 10:00,13900000000,东店,普洱,1,77.00\n"
+    target, told = said(tmp_path, HEADER + SINGLE + odd)
+    assert (target, told) == (
+        "order_total",
+        [
+            "In 1 of 1 orders with several rows the rows say different amounts. Read as “Amount of the order”, only the "
+            "first row's amount counts and 77.00 stay out of the sums. If a row is a line, choose “Amount of the line”."
+        ],
+    )
+    lines = "".join(f"T{n},2024-01-03 10:00,139000000{n % 30:02},东店,普洱,1,77.00\n" for n in (31, 32, 33))
+    target, told = said(tmp_path, HEADER + SINGLE + AGAIN + lines)
+    assert target == "line_total"
+    assert told == [
+        "1 row stands in the file again, word for word. Each counts as a line of its own, 20.50 in all. If they are "
+        "copies, take them out of the file first."
+    ]
+
+
+def test_the_doubts_follow_a_mapping_that_people_change_and_stay_with_the_import(tmp_path: Path) -> None:
+    same = "".join(
+        f"T{n},2024-01-{n % 28 + 1:02} 10:00,139000000{n % 30:02},东店,普洱,1,{n}.50\n" for n in (31, 32, 33)
+    )
+    row = mapped(written(tmp_path, HEADER + SINGLE + same))
+    columns = row.mapping["columns"]
+    assert "order_total" in columns and queries.preview(row).doubts == []
+    columns["line_total"] = columns.pop("order_total")
+    done = imported(written(tmp_path, HEADER + SINGLE + same), columns=columns)
+    assert [one["en"] for one in done.remarks] == [
+        "In 3 of 3 orders with several rows all rows say the same amount. Read as “Amount of the line” they add up. If "
+        "it is the whole order's, choose “Amount of the order”; the sums then hold 97.50 less."
+    ]
 
 
 def test_numbers_that_begin_anew_each_day_are_told_and_taken_by_day(tmp_path: Path) -> None:

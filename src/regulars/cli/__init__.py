@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from regulars.kernel import languages
-from regulars.kernel.errors import Invalid, Problem, no_room
+from regulars.kernel.errors import Invalid, NotFound, Problem, no_room
 from regulars.kernel.languages import Text
 
 _OLD_MESSAGES = Text(
@@ -48,6 +48,8 @@ def regulars(ctx: click.Context, home: str) -> None:
     languages.use(os.environ.get("REGULARS_LANGUAGE") or os.environ.get("LC_ALL") or os.environ.get("LANG", "en"))
     if ctx.invoked_subcommand == "restore":
         return  # it makes the folder; the settings would begin one of their own
+    if ctx.invoked_subcommand in _READING and not {"-h", "--help"} & set(sys.argv):
+        _there(Path(home))
     _usable(Path(home))
     from regulars.console import messages
     from regulars.wiring import backup
@@ -62,6 +64,22 @@ def regulars(ctx: click.Context, home: str) -> None:
     import django
 
     django.setup()
+
+
+_READING = ("backup", "figures", "move", "refresh")
+
+
+def _there(home: Path) -> None:
+    """Raises NotFound where there is nothing to read: a name typed wrongly mustn't become a new, empty folder."""
+    if not os.environ.get("REGULARS_DATABASE_URL") and not (home / "regulars.sqlite3").exists():
+        raise NotFound(
+            "home",
+            Text(
+                "There is no data folder at {home}. Name the one to read with --home.",
+                "{home} 不是数据目录。请用 --home 指定要读取的数据目录。",
+            ).filled(home=home),
+            field="home",
+        )
 
 
 def _usable(home: Path) -> None:

@@ -102,14 +102,18 @@ def _table(found: dict[str, Any]) -> str:
         "net": Text("Net", "净额"),
         "anonymous": Text("Sold to nobody known (net)", "散客销售（净额）"),
     }
+    names_of = {  # of one, of more
+        "orders": (Text("  order", "  订单数"), Text("  orders", "  订单数")),
+        "lines": (Text("  line", "  订单行数"), Text("  lines", "  订单行数")),
+        "customers": (Text("  customer", "  客户数"), Text("  customers", "  客户数")),
+    }
     span = Text("{since} to {until}, customers as of {as_of}", "{since} 至 {until}，客户状态截至 {as_of}")
     for key, name in kinds.items():
         part = found[key]
         row(name, f"{Decimal(part['revenue']):,} {found['currency']}")
-        row(Text("  orders", "  订单数"), part["orders"])
-        row(Text("  lines", "  订单行数"), part["lines"])
-        if "customers" in part:
-            row(Text("  customers", "  客户数"), part["customers"])
+        for counted, words in names_of.items():
+            if counted in part:
+                row(words[part[counted] != 1], part[counted])
     for currency, part in found["foreign"].items():
         row(
             Text("Left out: in another currency", "未计入：其他币种"), f"{Decimal(part['revenue']):,} {currency}"

@@ -90,7 +90,7 @@ def _import(
         row = queries.get(row.pk)
         if dry_run:
             _show(row)
-            services.cancel(id=row.pk, by=SYSTEM)
+            services.forget(id=row.pk, by=SYSTEM)
             return
         _tell_doubts(row)
         services.start(id=row.pk, by=SYSTEM, in_a_job=False)
@@ -167,9 +167,13 @@ def _digest(file: Path) -> str:
 
 _GO_ON = Text("Import them all the same?", "仍要导入吗？")
 _GOES_ON = Text("{name} was begun before: it goes on where it stopped.", "{name} 此前未导入完，从上次中断处继续。")
-_ROWS = Text("{count:,} rows read.", "共读取 {count:,} 行。")
-_REJECTED = Text("{count:,} rows rejected:", "{count:,} 行被拒绝：")
-_PARTLY = Text("{count:,} rows taken in without a part of them.", "{count:,} 行仅部分导入。")
+# Of one, of more.
+_ROWS = (Text("1 row read.", "共读取 1 行。"), Text("{count:,} rows read.", "共读取 {count:,} 行。"))
+_REJECTED = (Text("1 row rejected:", "1 行被拒绝："), Text("{count:,} rows rejected:", "{count:,} 行被拒绝："))
+_PARTLY = (
+    Text("1 row taken in without a part of it.", "1 行仅部分导入。"),
+    Text("{count:,} rows taken in without a part of them.", "{count:,} 行仅部分导入。"),
+)
 _WHERE = Text("Rejected rows with their reasons: {path}", "被拒绝的行及原因：{path}")
 
 
@@ -196,9 +200,10 @@ class _Terminal:
 
 
 def _tell_doubts(row: "Import") -> None:
+    from regulars.imports import queries
 
-    for one in row.remarks:
-        click.echo(f"! {Text(one['en'], one['zh'])}", err=True)
+    for _, text in queries.preview(row).doubts:
+        click.echo(f"! {text}", err=True)
 
 
 def _show(row: "Import") -> None:
@@ -231,18 +236,22 @@ def _cell(target: str, value: Any, zone: str) -> str:
     return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
 
 
+def _counted(texts: tuple[Text, Text], count: int) -> str:
+    return str(texts[count != 1].filled(count=count))
+
+
 def _summarise(row: "Import", rejects: Path | None) -> None:
     from regulars.imports import queries
 
-    click.echo(str(_ROWS).format(count=row.counts["rows"]))
+    click.echo(_counted(_ROWS, row.counts["rows"]))
     for text, count in queries.summary(row):
         click.echo(f"{count:>12,}  {text}")
     reasons = queries.reasons(row)
     if reasons:
-        click.echo(str(_REJECTED).format(count=sum(count for _, count in reasons)))
+        click.echo(_counted(_REJECTED, sum(count for _, count in reasons)))
         for text, count in reasons:
             click.echo(f"{count:>12,}  {text}")
     if row.counts.get("partly"):
-        click.echo(str(_PARTLY).format(count=row.counts["partly"]))
+        click.echo(_counted(_PARTLY, row.counts["partly"]))
     if rejects is not None and row.counts.get("in_rejects"):
         click.echo(str(_WHERE.filled(path=rejects)))

@@ -37,9 +37,11 @@ CREATE OR REPLACE TEMP MACRO eu_plain(d) AS
 CREATE OR REPLACE TEMP MACRO western(x) AS
   CASE WHEN regexp_matches(x, '[年月日号时点分秒上下早晚凌午星周]') THEN
     trim(regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(
-      x, '(星期|周)[一二三四五六日天]|上午|下午|早上|晚上|凌晨|中午', ' ', 'g'), '[年月]', '-', 'g'),
+      replace(x, '点半', ':30'),
+      '(星期|周)[一二三四五六日天]|上午|下午|早上|晚上|凌晨|中午', ' ', 'g'), '[年月]', '-', 'g'),
       '[日号]', ' ', 'g'), '[时点分]', ':', 'g'), '秒|[:-]\s*$|\s+:', ' ', 'g'), ' :-')
-    || CASE WHEN regexp_matches(x, '下午|晚上') THEN ' PM'
+    || CASE WHEN regexp_matches(x, '[^\d:时点分](1[3-9]|2[0-3]|00?)\s*[:时点]') THEN ''
+      WHEN regexp_matches(x, '下午|晚上') THEN ' PM'
       WHEN regexp_matches(x, '上午|早上|凌晨') THEN ' AM' ELSE '' END
   ELSE x END;
 CREATE OR REPLACE TEMP MACRO stamp(w) AS
@@ -70,7 +72,7 @@ CREATE OR REPLACE TEMP MACRO epoch_stamp(s) AS CASE
   WHEN regexp_full_match(s, '1\d{18}') THEN TRY_CAST(s AS BIGINT) // 1000 END;
 """
 
-_TIMES = (" %I:%M:%S %p", " %I:%M %p", " %H:%M:%S.%f", " %H:%M:%S", " %H:%M", " %H", "")
+_TIMES = (" %I:%M:%S %p", " %I:%M %p", " %I %p", " %H:%M:%S.%f", " %H:%M:%S", " %H:%M", " %H", "")
 _DATES: dict[Order, tuple[str, ...]] = {
     "ymd": ("%Y-%m-%d", "%y-%m-%d"),
     "dmy": ("%d-%m-%y", "%d-%m-%Y"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from regulars.imports import formats, staging
+from regulars.imports import formats, repeats, staging
 from regulars.imports.mappings import IDENTITIES, TARGETS, Kind, Mapping, Meaning, Returns
 from regulars.kernel.languages import Text
 
@@ -211,11 +211,10 @@ def _orders(
 ) -> tuple[Mapping, list[tuple[str, Text]]]:  # fmt: skip
     mapping = Mapping(kind="orders", columns=columns)
     if "order_id" in columns:
-        _totals(database, headers, columns)
-        mapping = Mapping(kind="orders", columns=columns)
         returns = _returns(database, headers, mapping)
         daily = _repeats_daily(database, headers, mapping)
         mapping = mapping.model_copy(update={"returns": returns, "repeats": "daily" if daily else "never"})
+        mapping = _totals(database, headers, mapping)
         if daily:
             text = Text(
                 "Order numbers come again on other days: a number counts for its own day.",
@@ -247,24 +246,14 @@ def _orders(
     return mapping, told
 
 
-def _totals(database: duckdb.DuckDBPyConnection, headers: list[str], columns: dict[str, str]) -> None:
-    """An amount that is the same on every line of an order of several lines is the order's, else the line's."""
-    for target, other in (("line_total", "order_total"), ("order_total", "line_total")):
-        if target not in columns or other in columns:
-            continue
-        amount, order = f"c{headers.index(columns[target])}", f"c{headers.index(columns['order_id'])}"
-        row = database.execute(
-            f"SELECT count(*) FILTER (n > 1), count(*) FILTER (n > 1 AND d = 1) FROM (SELECT count(*) AS n, "
-            f"count(DISTINCT {amount}) AS d FROM raw WHERE tidy({order}) IS NOT NULL GROUP BY {order})"
-        ).fetchone()
-        assert row
-        several, same = row
-        belongs = "order_total" if several and same >= 0.9 * several else "line_total" if several else target
-        if belongs == "line_total" and target == "line_total" and "price" in columns and "quantity" in columns:
-            return
-        if belongs != target:
-            columns[other] = columns.pop(target)
-        return
+def _totals(database: duckdb.DuckDBPyConnection, headers: list[str], mapping: Mapping) -> Mapping:
+    """Where one column of amounts is there, whose it is: the order's or the line's."""
+    columns = dict(mapping.columns)
+    named = [target for target in ("line_total", "order_total") if target in columns]
+    if len(named) == 1:
+        belongs = repeats.belongs_to(repeats.found(database, headers, mapping), named[0])
+        columns[belongs] = columns.pop(named[0])
+    return mapping.model_copy(update={"columns": columns})
 
 
 def _returns(database: duckdb.DuckDBPyConnection, headers: list[str], mapping: Mapping) -> Returns:

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from regulars.accounts.queries import business
-from regulars.imports import files, mappings, reading, staging
+from regulars.imports import files, mappings, reading, repeats, staging
 from regulars.imports.formats import Decided
 from regulars.imports.mappings import Mapping
 from regulars.imports.models import Import, SavedMapping
@@ -49,6 +49,26 @@ COUNTS: dict[str, Text] = {
     "events_new": Text("new events", "新事件"),
     "events_same": Text("events that were in already", "已存在的事件"),
 }  # fmt: skip
+
+_ONE: dict[str, Text] = {
+    name: Text(en, COUNTS[name].zh)
+    for name, en in (
+        ("sales_new", "new order"),
+        ("sales_same", "order that was in already"),
+        ("sales_changed", "order that differs from what was imported before (left as it was)"),
+        ("refunds_new", "new refund"),
+        ("refunds_same", "refund that was in already"),
+        ("refunds_changed", "refund that differs from what was imported before (left as it was)"),
+        ("cancels_new", "cancellation of an order imported before"),
+        ("cancels_same", "cancellation that was in already"),
+        ("cancels_changed", "cancellation that differs from what was imported before"),
+        ("cancelled_orders", "cancelled order (no sale)"),
+        ("customers_new", "new customer"),
+        ("customers_known", "customer that was known"),
+        ("events_new", "new event"),
+        ("events_same", "event that was in already"),
+    )
+}
 
 
 def get(id: int) -> Import:
@@ -118,9 +138,10 @@ def preview(row: Import) -> Preview:
     with _staged(row, layout) as database:
         shown, decided = staging.preview(database, layout.headers, mapping, surroundings())
         found = staging.statuses(database, layout.headers, mapping)
+        again = repeats.doubts(database, layout.headers, mapping, decided.decimals)
         faults = mappings.missing(mapping, layout.headers) + _foreign(row, mapping, layout.headers, database)
     doubts = [(one["field"], Text(one["en"], one["zh"])) for one in row.remarks]
-    doubts += [one for one in decided.told if one not in doubts]
+    doubts += [one for one in (*decided.told, *again) if one not in doubts]
     return Preview(shown, doubts, faults, found, decided)
 
 
@@ -171,4 +192,5 @@ def reasons(row: Import) -> list[tuple[Text, int]]:
 
 def summary(row: Import) -> list[tuple[Text, int]]:
     """What became of the file, in the order of COUNTS."""
-    return [(text, row.counts[name]) for name, text in COUNTS.items() if row.counts.get(name)]
+    found = [(name, row.counts[name]) for name in COUNTS if row.counts.get(name)]
+    return [(_ONE.get(name, COUNTS[name]) if count == 1 else COUNTS[name], count) for name, count in found]

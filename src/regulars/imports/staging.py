@@ -141,7 +141,7 @@ def load(
             if batch.faults:
                 said = [(f.row, f.reason, f.text.encode("utf-8", "replace").decode()) for f in batch.faults]
                 database.executemany("INSERT INTO faults VALUES (?, ?, ?)", said)
-        _keep(database, "loaded", "yes")
+        keep(database, "loaded", "yes")
     counts = database.execute("SELECT (SELECT count(*) FROM raw), (SELECT count(*) FROM faults)").fetchone()
     assert counts
     if not counts[0]:
@@ -154,15 +154,16 @@ def load(
 def loaded(database: duckdb.DuckDBPyConnection) -> bool:
     """Whether all rows of the file are here."""
     database.execute("CREATE TABLE IF NOT EXISTS place (what VARCHAR PRIMARY KEY, value VARCHAR)")
-    return _kept(database, "loaded") == "yes"
+    return kept(database, "loaded") == "yes"
 
 
-def _kept(database: duckdb.DuckDBPyConnection, what: str) -> str:
+def kept(database: duckdb.DuckDBPyConnection, what: str) -> str:
+    """What was found out about the file and kept under this name; "" if nothing was."""
     row = database.execute("SELECT value FROM place WHERE what = ?", [what]).fetchone()
     return row[0] if row else ""
 
 
-def _keep(database: duckdb.DuckDBPyConnection, what: str, value: str) -> None:
+def keep(database: duckdb.DuckDBPyConnection, what: str, value: str) -> None:
     database.execute("INSERT OR REPLACE INTO place VALUES (?, ?)", [what, value])
 
 
@@ -207,14 +208,14 @@ def _cells(database: duckdb.DuckDBPyConnection, headers: list[str], mapping: Map
 
 
 def _floats(database: duckdb.DuckDBPyConnection, column: str) -> bool:
-    if known := _kept(database, f"floats {column}"):
+    if known := kept(database, f"floats {column}"):
         return known == "yes"
     row = database.execute(
         "SELECT count(*) > 0 AND bool_and(regexp_full_match(x, '\\d+\\.0+')) "
         f"FROM (SELECT tidy({column}) AS x FROM raw) WHERE x IS NOT NULL"
     ).fetchone()
     floats = bool(row and row[0])
-    _keep(database, f"floats {column}", "yes" if floats else "no")
+    keep(database, f"floats {column}", "yes" if floats else "no")
     return floats
 
 
@@ -224,9 +225,9 @@ def decide(database: duckdb.DuckDBPyConnection, headers: list[str], mapping: Map
     """
     asked: list[str] = [mapping.kind, mapping.dates, mapping.decimals]
     asked += [_column(headers, mapping, target) for target in ("at", "time", "birthday", *_NUMBERS)]
-    kept = json.loads(_kept(database, "decided") or "null")
-    if kept and kept[0] == asked:
-        return Decided(kept[1], kept[2], tuple((field, Text(en, zh)) for field, en, zh in kept[3]))
+    before = json.loads(kept(database, "decided") or "null")
+    if before and before[0] == asked:
+        return Decided(before[1], before[2], tuple((field, Text(en, zh)) for field, en, zh in before[3]))
     cells = _cells(database, headers, mapping)
     told: list[tuple[str, Text]] = []
     order: formats.Order = "ymd"
@@ -252,7 +253,7 @@ def decide(database: duckdb.DuckDBPyConnection, headers: list[str], mapping: Map
         point, doubts = formats.decimal_mark(database, distinct, numbers[-1])
         told += doubts
     said = [(field, text.en, text.zh) for field, text in told]
-    _keep(database, "decided", json.dumps([asked, order, point, said]))
+    keep(database, "decided", json.dumps([asked, order, point, said]))
     return Decided(order, point, tuple(told))
 
 
@@ -300,8 +301,8 @@ def _parsed(
     has = {target for target in mapping.columns if _column(headers, mapping, target)}
     zone = mapping.zone or about.zone
     cells = _cells(database, headers, mapping)
-    kept = [*IDENTITIES, *TRAITS, "order_id", "product_id", "product", "category", "store", "channel", "status"]
-    kept += ["event", "message_id", "tags", *(f"p{i}" for i, name in enumerate(mapping.properties) if name in headers)]
+    held = [*IDENTITIES, *TRAITS, "order_id", "product_id", "product", "category", "store", "channel", "status"]
+    held += ["event", "message_id", "tags", *(f"p{i}" for i, name in enumerate(mapping.properties) if name in headers)]
     digits = ", ".join(f"digits({name}) AS {name}_d, {name} IS NULL AS {name}_none" for name in _NUMBERS)
     numbers = ", ".join(f"{formats.number(f'{name}_d', decided.decimals)} AS {name}, {name}_none" for name in _NUMBERS)
     date_text = "birthday" if mapping.kind == "customers" else "dated"
@@ -354,9 +355,9 @@ def _parsed(
         ELSE CASE WHEN back THEN 'refund' ELSE 'sale' END END AS kind
     FROM (SELECT *, {returned} AS back, {meaning} AS meaning,
           nullif(concat_ws(chr(31), {who}), {nobody}) AS who
-      FROM (SELECT row, {", ".join(kept)}, dated, currency, {_currency("currency")} AS money, {numbers},
+      FROM (SELECT row, {", ".join(held)}, dated, currency, {_currency("currency")} AS money, {numbers},
           moments.micros, born
-        FROM (SELECT row, {", ".join(kept)}, {date_text} AS dated, currency, {digits} FROM ({cells}) WHERE {where}) AS c
+        FROM (SELECT row, {", ".join(held)}, {date_text} AS dated, currency, {digits} FROM ({cells}) WHERE {where}) AS c
         LEFT JOIN (SELECT x, {formats.moment(decided.dates, zone)} AS micros, {birthday} AS born FROM dates) AS moments
           ON moments.x = c.dated))"""
 
@@ -415,7 +416,7 @@ def arrange(
     """
     decided = decide(database, headers, mapping)
     mark = json.dumps([mapping.model_dump(mode="json"), about.zone, about.currency, decided.dates, decided.decimals])
-    if _kept(database, "arranged") != mark:
+    if kept(database, "arranged") != mark:
         database.execute("BEGIN")
         sql = _parsed(database, headers, mapping, decided, about)
         database.execute(f"CREATE OR REPLACE TABLE parsed AS {sql}")
@@ -433,7 +434,7 @@ def arrange(
                 "row_number() OVER (PARTITION BY content ORDER BY row) AS copy "
                 f"FROM (SELECT *, {content} AS content FROM parsed WHERE reason IS NULL) ORDER BY row"
             )
-        _keep(database, "arranged", mark)
+        keep(database, "arranged", mark)
         database.execute("COMMIT")
     table = "orders" if mapping.kind == "orders" else "arranged"
     row = database.execute(f"SELECT coalesce(max(place), 0) FROM {table}").fetchone()

@@ -11,7 +11,6 @@ from regulars.analytics.facts import (
     between,
     bucket_of,
     count_of,
-    order_key,
     sum_of,
 )
 
@@ -37,7 +36,7 @@ def _orders(by: Bucket, since: int | None, until: int | None) -> ir.Table:
     rows = between(LINES.filter(LINES.paid, LINES.kind == "sale"), since, until)
     rows = rows.select(
         bucket=bucket_of(rows, by),
-        order=order_key(rows),
+        order=rows.position,
         amount=ibis.ifelse(rows.home, rows.amount, 0),
         home=rows.home,
         anonymous=rows.record_id.isnull(),
@@ -48,9 +47,10 @@ def _orders(by: Bucket, since: int | None, until: int | None) -> ir.Table:
 
 
 def orders(*, by: Bucket = "day", since: int | None = None, until: int | None = None) -> ir.Table:
-    """Orders: different orders with at least one paid line, whatever was refunded later; anonymous says how many of
-    them belong to no customer. By category or product an order counts in each that it contains, so that the parts
-    add up to more than the whole. Source: lines of Order Completed.
+    """Orders: sales (events) with at least one paid line, whatever was refunded later; anonymous says how many of them
+    belong to no customer. What came twice has no lines, and a number of two customers, stores or days is as many
+    orders. By category or product an order counts in each that it contains, so that the parts add up to more than the
+    whole. Source: lines of Order Completed.
     """
     rows = _orders(by, since, until)
     return rows.group_by("bucket").aggregate(orders=rows.count(), anonymous=count_of(rows.anonymous > 0))

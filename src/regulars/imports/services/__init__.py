@@ -4,7 +4,7 @@ One module per use case. What a person starts checks "imports.run"; `read` and `
 up where they stopped.
 """
 
-from regulars.imports.services.cancel import cancel, forget_files
+from regulars.imports.services.cancel import cancel, forget, forget_files
 from regulars.imports.services.erase import forget_person
 from regulars.imports.services.mapping import choose_mapping, delete_mapping, save_mapping
 from regulars.imports.services.progress import Progress, Silent
@@ -14,6 +14,6 @@ from regulars.imports.services.start import reread, start
 from regulars.imports.services.upload import upload
 
 __all__ = [
-    "Progress", "Silent", "cancel", "choose_mapping", "delete_mapping", "forget_files", "forget_person", "read",
-    "reread", "run", "save_mapping", "start", "upload",
+    "Progress", "Silent", "cancel", "choose_mapping", "delete_mapping", "forget", "forget_files", "forget_person",
+    "read", "reread", "run", "save_mapping", "start", "upload",
 ]  # fmt: skip

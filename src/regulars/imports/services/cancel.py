@@ -27,6 +27,13 @@ def cancel(*, id: int, by: Actor) -> None:
         end(id, "cancelled")
 
 
+def forget(*, id: int, by: Actor) -> None:
+    """Leave nothing of an import that was only looked at; the audit log keeps that there was a file."""
+    by.require("imports.run")
+    if Import.objects.filter(id=id, state="mapped").delete()[0]:
+        files.remove(id)
+
+
 def forget_files(*, older_than: timedelta = KEPT) -> int:
     """Remove the files (rejected rows too) of imports that began so long ago; one never run counts as cancelled. How
     many imports had files.

@@ -18,7 +18,7 @@ from regulars.customers import services as customers
 from regulars.customers.services import Claim, CustomerRow
 from regulars.eventlog import services as eventlog
 from regulars.eventlog.services import NewEvent
-from regulars.imports import files, mappings, queries, reading, staging
+from regulars.imports import files, mappings, queries, reading, repeats, staging
 from regulars.imports.mappings import IDENTITIES, TRAITS, Mapping
 from regulars.imports.models import Import, Taken
 from regulars.imports.services.progress import Progress, Reported
@@ -67,6 +67,7 @@ def _run(row: Import, reported: Reported) -> dict[str, Any]:
             staging.load(database, files.source(row.pk), layout, lambda done: reported.check())
         reported.say(0, 1000, _ARRANGING)
         last, decided = staging.arrange(database, layout.headers, mapping, about)
+        doubts = [*decided.told, *repeats.doubts(database, layout.headers, mapping, decided.decimals)]
         reported.check()
         if mapping.kind == "orders":
             take, following = _Orders(row, mapping, database).take, staging.taken
@@ -86,7 +87,7 @@ def _run(row: Import, reported: Reported) -> dict[str, Any]:
             reported.check()
         tally = staging.tally(database)
         rejects = staging.write_rejects(database, layout.headers, files.rejects(row.pk))
-    told = [{"field": field, "en": text.en, "zh": text.zh} for field, text in decided.told]
+    told = [{"field": field, "en": text.en, "zh": text.zh} for field, text in doubts]
     final = {**counts, **tally, "in_rejects": rejects}
     total = begun + last
     reported.say(total, total, _TAKING.filled(done=f"{last:,}", total=f"{last:,}"))

@@ -8,7 +8,10 @@ from regulars.warehouse.queries.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """`amount` in minor units. gross: paid lines before refunds; net: everything."""
+    """`amount` in minor units. gross: paid lines before refunds; net: everything, with the orders and lines of gross:
+    giving back sells nothing. An order is what one event sold, as the log has it (decision 9): a number that two
+    customers have, or two stores, or two days, is two.
+    """
 
     lines: int
     orders: int
@@ -36,14 +39,16 @@ def history(snapshot: Snapshot, *, day: int | None = None) -> History:
         """
         WITH who AS (SELECT r.record_id, r.customer_id FROM records r JOIN (
                  SELECT customer_id FROM records GROUP BY 1 HAVING bool_or(known)) USING (customer_id)),
-             sold AS (SELECT l.*, who.customer_id, coalesce(order_id, '#' || position) AS key
+             sold AS (SELECT l.*, who.customer_id
                  FROM lines l LEFT JOIN who USING (record_id) WHERE home AND (?::INTEGER IS NULL OR day = ?)),
              parts AS (
-                 SELECT 'gross' AS part, * FROM sold WHERE customer_id IS NOT NULL AND paid UNION ALL
-                 SELECT 'net', * FROM sold WHERE customer_id IS NOT NULL UNION ALL
-                 SELECT 'refunds', * FROM sold WHERE customer_id IS NOT NULL AND kind = 'refund' UNION ALL
-                 SELECT 'anonymous', * FROM sold WHERE customer_id IS NULL)
-        SELECT part, count(*), count(DISTINCT key), count(DISTINCT customer_id), sum(amount)::BIGINT, min(day), max(day)
+                 SELECT 'gross' AS part, paid AS counts, * FROM sold
+                 WHERE customer_id IS NOT NULL AND paid UNION ALL
+                 SELECT 'net', paid, * FROM sold WHERE customer_id IS NOT NULL UNION ALL
+                 SELECT 'refunds', TRUE, * FROM sold WHERE customer_id IS NOT NULL AND kind = 'refund' UNION ALL
+                 SELECT 'anonymous', paid, * FROM sold WHERE customer_id IS NULL)
+        SELECT part, count(*) FILTER (counts), count(DISTINCT position) FILTER (counts), count(DISTINCT customer_id),
+            sum(amount)::BIGINT, min(day), max(day)
         FROM parts GROUP BY part
         """,
         [day, day],

@@ -30,7 +30,7 @@ def notices(snapshot: Snapshot) -> Notices:
 
     def anonymous() -> list[Any]:
         return snapshot.read(
-            """SELECT count(DISTINCT coalesce(order_id, '#' || position)) FILTER (paid),
+            """SELECT count(DISTINCT position) FILTER (paid),
                coalesce(sum(amount), 0)::BIGINT
                FROM lines WHERE record_id IS NULL AND home"""
         )
