@@ -353,3 +353,26 @@ def test_every_role_sees_its_own_navigation_and_is_told_politely_what_isnt_their
             expect(page.locator("main .fault .lead")).to_contain_text(REFUSED[language])
             expect(entries).to_have_count(len(left))
     context.close()
+
+
+def test_the_kind_of_event_chosen_comes_back_with_back(visit: Callable[..., Page], town: dict[str, int]) -> None:
+    from regulars.accounts.actors import SYSTEM
+    from regulars.customers.services import add_identity, add_note, delete_note, update_profile
+
+    add_identity(customer_id=town["rain"], kind="member_card", value="R100", by=SYSTEM)
+    update_profile(customer_id=town["rain"], fields={"city": "杭州"}, by=SYSTEM)
+    delete_note(note_id=add_note(customer_id=town["rain"], text="喜欢靠窗", by=SYSTEM), by=SYSTEM)
+    page = visit("agent")
+    page.goto(f"/customers/{town['rain']}")
+    page.select_option("#kind", "orders")
+    page.wait_for_url("**?kind=orders")
+    page.select_option("#kind", "profile")
+    page.wait_for_url("**?kind=profile")
+    page.go_back()
+    page.wait_for_url("**?kind=orders")
+    page.wait_for_function("document.querySelector('#kind').value === 'orders'")
+    page.get_by_text("Remove", exact=True).click()
+    page.get_by_text("Changes", exact=True).click()
+    page.get_by_text("Recently removed", exact=True).click()
+    page.get_by_role("button", name="Remove this Member card").click()
+    page.get_by_text("Member card removed.").wait_for()
