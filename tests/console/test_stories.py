@@ -160,7 +160,7 @@ def opened(page: Page, text: str) -> int:
     page.goto("/customers")
     page.keyboard.press("Control+k")
     page.locator("[data-search-input]").fill(text)
-    page.locator("#search-results [id^=found-]").first.click()
+    page.locator("#search-results a[href^='/customers/']").first.click()
     page.wait_for_url(re.compile(r"/customers/\d+$"))
     return int(page.url.rsplit("/", 1)[1])
 
