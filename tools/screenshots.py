@@ -74,6 +74,11 @@ def pages(page: Page, base: str) -> dict[str, str]:
         for link in links:
             if link and link.startswith("/") and not link.startswith("//") and not NEVER.search(link):
                 waiting.append(link.split("#")[0])
+    found["/api/docs"] = "/api/docs"
+    page.goto(f"{base}/customers", wait_until="load")
+    people = page.eval_on_selector_all("tr[data-href]", "all => all.map(a => a.dataset.href)")
+    if len(people) > 1 and "/customers/N/merge" in found:
+        found["/customers/N/merge/preview"] = f"{people[0]}/merge?with={people[1].rsplit('/', 1)[-1]}"
     return found
 
 
@@ -128,9 +133,11 @@ def pictures(
         "request",
         lambda asked: None if asked.url.startswith((base, "data:", "blob:")) else note(f"asked for {asked.url}"),
     )
+    folder.mkdir(parents=True, exist_ok=True)
+    page.goto(f"{base}/login", wait_until="load")
+    page.screenshot(path=folder / "login.png", full_page=True)
     login(page, base, email, password)
     found = found or pages(page, base)
-    folder.mkdir(parents=True, exist_ok=True)
     for name, path in sorted(found.items()):
         if only not in name:
             continue
