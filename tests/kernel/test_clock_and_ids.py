@@ -1,5 +1,7 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,3 +35,13 @@ def test_ids_grow_even_when_the_clock_goes_back() -> None:
     assert [first, *later] == sorted({first, *later})
     assert {x[12] for x in later} == {"7"}
     assert {x[16] for x in later} <= set("89ab")
+
+
+def test_ids_of_one_millisecond_grow_whatever_chance_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ids, "_last", 0)
+    made, at = [], datetime(2026, 1, 1, tzinfo=UTC)
+    for millisecond in range(300):  # two fresh draws each: the second's may be the greater or the smaller
+        with clock.frozen(at + timedelta(milliseconds=millisecond)):
+            made += [ids.new_id(), ids.new_id()]
+    assert made == sorted(set(made))
+    assert {(UUID(one).version, UUID(one).variant) for one in made} == {(7, "specified in RFC 4122")}
