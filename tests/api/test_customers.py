@@ -245,3 +245,30 @@ def test_a_key_has_so_many_requests_a_minute(program: Program, settings: Any) ->
         assert (status, problem["code"], program.last["Retry-After"]) == (429, "too_many", "45")
     with clock.frozen(at + timedelta(minutes=1)):
         assert program.get("/tags")[0] == 200
+
+
+def test_a_change_can_be_bound_to_what_was_read(program: Program) -> None:
+    id = program.post("/customers", LI)[1]["id"]
+    made = program.last["ETag"]
+    program.get(f"/customers/{id}")
+    assert program.last["ETag"] == made
+    program.get("/customers/lookup?kind=phone&value=13812345678")
+    assert program.last["ETag"] == made
+    change = {"profile": {"city": "杭州"}}
+    assert program.ask("PATCH", f"/customers/{id}", change, **{"If-Match": f'"other", {made}'})[0] == 200
+    changed = program.last["ETag"]
+    assert changed != made
+    for outdated in (made, f"W/{changed}", "nonsense"):
+        status, problem = program.ask("PATCH", f"/customers/{id}", {"attributes": {"vip": 1}}, **{"If-Match": outdated})
+        assert (status, problem["code"]) == (412, "outdated")
+        assert program.last["Content-Type"] == "application/problem+json"
+    assert program.get(f"/customers/{id}")[1]["attributes"] == {"vip": True}
+    assert program.ask("PATCH", f"/customers/{id}", {"attributes": {"vip": 1}}, **{"If-Match": "*"})[0] == 200
+    assert program.ask("PATCH", f"/customers/{id}", change)[0] == 200
+
+
+def test_all_fields_that_are_wrong_are_named_at_once(program: Program) -> None:
+    identities = [{"kind": "phone", "value": "x"}, {"kind": "email", "value": "y"}]
+    status, problem = program.post("/customers", {"identities": identities, "profile": {"name": "李"}})
+    assert (status, problem["field"]) == (422, "phone")
+    assert [fault["field"] for fault in problem["errors"]] == ["phone", "email"]

@@ -495,3 +495,29 @@ def test_a_chance_is_said_in_percent_and_asked_of_the_warehouse_as_a_share() -> 
     assert found.filters().ranges == {"p_alive": (0.5, None), "orders": (2, None)}
     assert [chip.url for chip in found.chips] == ["?chance_min=50", "?orders_min=2"]
     assert "50%" in found.chips[1].text
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "Agent made this “苏州” meanwhile"), ("zh-Hans", "Agent 已将此项改为“苏州”")],
+)
+def test_whoever_saves_later_sees_both_values_and_keeps_what_only_the_other_changed(
+    shop: dict[str, int], as_role: Any, language: str, said: str
+) -> None:
+    id = shop["rain"]
+    first, second = as_role("agent"), as_role("manager", language)
+    seen = {f"seen_{name}": "王小雨" if name == "name" else "" for name in ("name", "city", "birthday", "language")}
+    blank = {name.removeprefix("seen_"): value for name, value in seen.items()}
+    first.post(f"/customers/{id}/profile", seen | blank | {"city": "苏州", "birthday": "1990-05-31"})
+    answer = second.post(f"/customers/{id}/profile", seen | blank | {"city": "杭州", "name": "小雨"})
+    page = answer.content.decode()
+    assert answer.status_code == 409 and said in page
+    typed = dict(re.findall(r'id="profile-\w+" name="(\w+)" value="([^"]*)"', page))
+    assert typed == {"name": "小雨", "birthday": "1990-05-31", "city": "杭州", "language": ""}
+    now = dict(re.findall(r'name="seen_(\w+)" value="([^"]*)"', page))
+    assert (now["city"], now["birthday"], now["name"]) == ("苏州", "1990-05-31", "王小雨")
+    again = {f"seen_{name}": value for name, value in now.items()} | typed
+    assert second.post(f"/customers/{id}/profile", again).status_code == 302
+    kept = queries.get(id).fields
+    assert (kept["name"], kept["city"], str(kept["birthday"])) == ("小雨", "杭州", "1990-05-31")
+    assert "31 May 1990" in first.get(f"/customers/{id}").content.decode()  # in the changes, too

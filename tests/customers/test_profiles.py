@@ -8,14 +8,16 @@ import pytest
 
 from regulars.customers import queries
 from regulars.customers.services import (
+    Contested,
     add_customer,
     add_identity,
     save_store,
+    tag,
     undo_profile_change,
     update_profile,
 )
 from regulars.eventlog.queries import recent
-from regulars.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from regulars.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Outdated, Problem
 
 Comes = Callable[..., int]
 
@@ -111,3 +113,65 @@ def test_store_staff_and_analysts_may_not_change_profiles(comes: Comes, actors: 
     for role in ("store", "analyst"):
         with pytest.raises(Forbidden):
             update_profile(customer_id=comes("user_id=u1"), fields={"name": "x"}, by=actors[role])
+
+
+def test_two_who_edit_one_profile_keep_what_only_one_changed_and_see_what_both_did(
+    comes: Comes, actors: dict[str, Any]
+) -> None:
+    record = comes("user_id=u1", name="Wang", city="杭州", language="zh")
+    seen = {"name": "Wang", "city": "杭州", "language": "zh", "birthday": ""}
+    first, second = actors["agent"], actors["manager"]
+    update_profile(customer_id=record, fields=seen | {"city": "苏州", "language": "en"}, seen=seen, by=first)
+    mine = seen | {"name": "王伟", "birthday": "1990-05-31"}
+    assert update_profile(customer_id=record, fields=mine, seen=seen, by=second)
+    kept = queries.get(record).fields
+    assert (kept["name"], kept["city"], kept["language"]) == ("王伟", "苏州", "en")
+
+    with pytest.raises(Contested) as both:  # the city is contested, what both made the same isn't; nothing is saved
+        mine = seen | {"city": "南京", "language": "en", "name": "Wang Wei"}
+        update_profile(customer_id=record, fields=mine, seen=seen | {"name": "王伟"}, by=second)
+    (city,) = both.value.fields.items()
+    assert (city[0], city[1].value, city[1].by) == ("city", "苏州", first.ref)
+    assert city[1].at == queries.profile_changes(record)[-1].at
+    assert queries.get(record).fields == kept
+    update_profile(customer_id=record, fields={"city": "南京"}, seen={"city": "苏州"}, by=second)  # knowingly
+    assert queries.get(record).fields["city"] == "南京"
+
+
+def test_who_cleared_a_field_is_told_and_so_is_that_data_changed_it(comes: Comes, actors: dict[str, Any]) -> None:
+    record = comes("user_id=u1", name="Wang", city="杭州")
+    update_profile(customer_id=record, fields={"city": None}, by=actors["agent"])
+    comes("user_id=u1", 10**7, name="Li")
+    with pytest.raises(Contested) as found:
+        mine = {"name": "X", "city": "Y"}
+        update_profile(customer_id=record, fields=mine, seen={"name": "Wang", "city": "杭州"}, by=actors["manager"])
+    meanwhile = found.value.fields
+    assert (meanwhile["city"].value, meanwhile["city"].by) == (None, actors["agent"].ref)
+    assert (meanwhile["name"].value, meanwhile["name"].by) == ("Li", "") and meanwhile["name"].at is not None
+
+
+def test_a_change_on_a_condition_is_refused_once_the_profile_is_another(comes: Comes, actors: dict[str, Any]) -> None:
+    record = comes("user_id=u1", name="Wang", plan="gold")
+    read = queries.get(record).version
+    tag(customer_ids=[record], name="VIP", by=actors["agent"])  # isn't the profile
+    assert queries.get(record).version == read
+    update_profile(customer_id=record, fields={"plan": "silver"}, versions=[read], by=actors["agent"])
+    with pytest.raises(Outdated):
+        update_profile(customer_id=record, fields={"name": "Li"}, versions=[read], by=actors["agent"])
+    update_profile(customer_id=record, fields={"plan": "gold"}, by=actors["agent"])
+    assert queries.get(record).version == read  # it is as it was
+
+
+def test_every_value_that_cant_be_is_told_at_once(comes: Comes, actors: dict[str, Any]) -> None:
+    with pytest.raises(Invalid) as problem:
+        update_profile(
+            customer_id=comes("user_id=u1"), fields={"name": "x" * 201, "birthday": "31.5.", "city": "y"},
+            by=actors["agent"],
+        )  # fmt: skip
+    assert [one.field for one in (problem.value, *problem.value.others)] == ["name", "birthday"]
+    comes("user_id=u2 phone=13812345678")
+    with pytest.raises(Problem) as problem_of_new:
+        identities = [("phone", "13812345678"), ("email", "nobody@")]
+        add_customer(identities=identities, fields={"birthday": "soon"}, by=actors["agent"])
+    faults = (problem_of_new.value, *problem_of_new.value.others)
+    assert [one.field for one in faults] == ["email", "birthday", "phone"]

@@ -26,14 +26,16 @@ _ABOUT = """Read and write customers, identities, consent, tags, notes, events a
 
 Authenticate with `Authorization: Bearer rk_…`. A key has scopes; an operation says which one it needs (`x-scope`).
 Lists come in pages: ask again with `cursor=next_cursor` until it is null. Send an `Idempotency-Key` with a write, and
-sending it again within 24 hours does nothing twice. Errors are `application/problem+json` in the language of
-`Accept-Language`. Money is in minor units (fen, cents), times are ISO 8601 with an offset.
+sending it again within 24 hours does nothing twice. Send the `ETag` of a customer back as `If-Match` with a change of
+the profile, and it is refused (412) if somebody changed it since. Errors are `application/problem+json` in the
+language of `Accept-Language`. Money is in minor units (fen, cents), times are ISO 8601 with an offset.
 
 读写客户、标识、同意、标签、备注、事件与订单；读取指标与分群。
 
 使用 `Authorization: Bearer rk_…` 验证身份。密钥带有权限范围，各操作以 `x-scope` 标明所需范围。
 列表分页返回：以 `cursor=next_cursor` 继续请求，直到其为 null。
 写请求可带 `Idempotency-Key`，24 小时内重发不会重复执行。
+修改资料时可将客户的 `ETag` 作为 `If-Match` 带上，若此后已被他人修改，则拒绝执行（412）。
 错误以 `application/problem+json` 返回，语言取自 `Accept-Language`。
 金额以最小货币单位（分）表示，时间为带时区的 ISO 8601。
 """
@@ -97,7 +99,7 @@ class Api(NinjaAPI):
                 "headers": _RATE_HEADERS,
                 "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemOut"}}},
             }
-            for status in (*ERRORS, *_OF_WRITES)
+            for status in (*ERRORS, *_OF_WRITES, *_OF_CONDITIONS)
         }
         for path in schema["paths"].values():
             for method, operation in path.items():
@@ -108,8 +110,8 @@ class Api(NinjaAPI):
                 if "requestBody" in operation:
                     operation["responses"] |= {status: {} for status in _OF_WRITES}
                 for status, response in operation["responses"].items():
-                    response["headers"] = _RATE_HEADERS
-                    if int(status) in ERRORS or int(status) in _OF_WRITES:
+                    response["headers"] = _RATE_HEADERS | response.get("headers", {})
+                    if int(status) in (*ERRORS, *_OF_WRITES, *_OF_CONDITIONS):
                         operation["responses"][status] = {"$ref": f"#/components/responses/Problem{status}"}
         return schema
 
@@ -137,6 +139,7 @@ _RATE = {
 }  # fmt: skip
 
 _OF_WRITES = (413, 415)
+_OF_CONDITIONS = (412,)
 _RATE_HEADERS = {name: {"$ref": f"#/components/headers/{name}"} for name in _RATE}
 
 

@@ -3,12 +3,15 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from django.http import HttpRequest
-from ninja import Field, Path, Query, Router, Schema
+from django.http import HttpRequest, HttpResponse
+from django.utils.http import parse_etags
+from ninja import Field, Header, Path, Query, Router, Schema
 
+from regulars.api.problems import ProblemOut
 from regulars.api.shapes import (
     ERRORS,
     KIND,
+    TAGGED,
     Cursor,
     CustomerId,
     CustomerOut,
@@ -59,8 +62,9 @@ def rows_of(ids: list[int]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def full(id: int) -> dict[str, Any]:
+def full(id: int, response: HttpResponse) -> dict[str, Any]:
     profile = queries.get(id)
+    response["ETag"] = f'"{profile.version}"'
     scores = scored.scores(snapshot(), profile.id)
     worth = None
     if scores is not None:
@@ -150,39 +154,41 @@ class CustomerIn(Taken):
         "customers.edit",
         said("Add a customer", "新增客户"),
         said("409 when an identity leads to somebody already.", "若标识已属于其他客户，返回 409。"),
+        headers={201: TAGGED},
     ),
 )
-def add_customer(request: HttpRequest, data: CustomerIn) -> Any:
+def add_customer(request: HttpRequest, data: CustomerIn, response: HttpResponse) -> Any:
     by = actor(request, "customers.edit")
     fields = data.attributes | data.profile.model_dump(exclude_unset=True)
     identities = [(one.kind, one.value) for one in data.identities]
-    return 201, full(services.add_customer(identities=identities, fields=fields, by=by))
+    return 201, full(services.add_customer(identities=identities, fields=fields, by=by), response)
 
 
 @router.get(
     "/customers/lookup",
     response={200: CustomerOut, **ERRORS},
-    **needs("customers.view", said("Get a customer by an identity", "按标识获取客户")),
+    **needs("customers.view", said("Get a customer by an identity", "按标识获取客户"), headers={200: TAGGED}),
 )
 def look_up(
     request: HttpRequest,
+    response: HttpResponse,
     kind: Annotated[Kind, Query(description=KIND)],
     value: Annotated[
         str, Query(min_length=1, max_length=300, description=said("In any usual spelling.", "任何常见写法。"))
     ],
 ) -> Any:
     actor(request, "customers.view")
-    return full(queries.with_identity(kind, value))
+    return full(queries.with_identity(kind, value), response)
 
 
 @router.get(
     "/customers/{int:customer_id}",
     response={200: CustomerOut, **ERRORS},
-    **needs("customers.view", said("Get a customer", "获取客户")),
+    **needs("customers.view", said("Get a customer", "获取客户"), headers={200: TAGGED}),
 )
-def get_customer(request: HttpRequest, customer_id: CustomerId) -> Any:
+def get_customer(request: HttpRequest, customer_id: CustomerId, response: HttpResponse) -> Any:
     actor(request, "customers.view")
-    return full(customer_id)
+    return full(customer_id, response)
 
 
 class CustomerChange(Taken):
@@ -199,14 +205,42 @@ class CustomerChange(Taken):
 
 @router.patch(
     "/customers/{int:customer_id}",
-    response={200: CustomerOut, **ERRORS},
-    **needs("customers.edit", said("Change a customer's profile", "修改客户资料")),
+    response={200: CustomerOut, 412: ProblemOut, **ERRORS},
+    **needs(
+        "customers.edit",
+        said("Change a customer's profile", "修改客户资料"),
+        said(
+            "What isn't named stays as it is. With If-Match nothing is overwritten that you haven't read: 412 when the "
+            "profile or an attribute has changed since.",
+            "未提及的字段保持不变。带上 If-Match 可避免覆盖您未读到的修改：若资料或属性此后已变化，返回 412。",
+        ),
+        headers={200: TAGGED},
+    ),
 )
-def change_customer(request: HttpRequest, customer_id: CustomerId, data: CustomerChange) -> Any:
+def change_customer(
+    request: HttpRequest,
+    customer_id: CustomerId,
+    data: CustomerChange,
+    response: HttpResponse,
+    if_match: Annotated[
+        str | None,
+        Header(
+            alias="If-Match",
+            max_length=2000,
+            description=said(
+                "The ETag that came with the customer, or several; * for whichever. Left out: no condition.",
+                "获取客户时返回的 ETag，可多个；* 表示任意版本。不带则无条件执行。",
+            ),
+        ),
+    ] = None,
+) -> Any:
     by = actor(request, "customers.edit")
     fields = data.attributes | data.profile.model_dump(exclude_unset=True)
-    services.update_profile(customer_id=customer_id, fields=fields, by=by)
-    return full(customer_id)
+    tags = None if if_match is None else parse_etags(if_match)
+    # A weak one (W/"…") never matches here (RFC 9110, 13.1.1).
+    versions = None if tags is None or tags == ["*"] else [tag.strip('"') for tag in tags if tag.startswith('"')]
+    services.update_profile(customer_id=customer_id, fields=fields, versions=versions, by=by)
+    return full(customer_id, response)
 
 
 class Remaining(Schema):

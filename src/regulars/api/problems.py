@@ -20,6 +20,7 @@ TITLES: dict[int, Text] = {
     404: Text("Not found", "未找到"),
     405: Text("Method not allowed", "不支持该方法"),
     409: Text("Contradicts the present state", "与当前状态冲突"),
+    412: Text("Changed since it was read", "读取之后已被修改"),
     413: Text("Too large", "请求过大"),
     415: Text("Not a kind of content that is taken", "不支持的内容类型"),
     422: Text("Can't be processed", "无法处理"),
@@ -127,7 +128,9 @@ def answer(
 
 def of_problem(request: HttpRequest, problem: Problem | type[Problem]) -> HttpResponse:
     assert isinstance(problem, Problem)
-    return answer(problem.status, problem.code, problem.text, field=problem.field)
+    every = [{"field": one.field or "", "message": str(one.text)} for one in (problem, *problem.others)]
+    errors = every if problem.others else None
+    return answer(problem.status, problem.code, problem.text, field=problem.field, errors=errors)
 
 
 def meaning(kind: str, context: dict[str, Any]) -> Text:

@@ -57,13 +57,28 @@ class Page(Schema, Generic[T]):
     )
 
 
-def needs(scope: str, summary: str, description: str = "") -> dict[str, Any]:
-    """What an operation says of itself: its summary, and the scope a key needs for it."""
+TAGGED = {
+    "ETag": {
+        "schema": {"type": "string"},
+        "description": said(
+            "The version of the profile and the attributes, for If-Match. The rest of the answer doesn't change it.",
+            "资料与自定义属性的版本，用于 If-Match；响应的其他部分变化时不改变。",
+        ),
+    }
+}
+"""The header of answers with a customer in full. Worth moves with every refresh: no reason to refuse a change."""
+
+
+def needs(
+    scope: str, summary: str, description: str = "", *, headers: dict[int, dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """What an operation says of itself: its summary, the scope a key needs for it, headers of its answers by status."""
     text = said(f"Needs the scope {scope}.", f"需要权限范围 {scope}。")
     return {
         "summary": summary,
         "description": f"{description}\n\n{text}".strip(),
-        "openapi_extra": {"x-scope": scope},
+        "openapi_extra": {"x-scope": scope}
+        | ({"responses": {status: {"headers": own} for status, own in headers.items()}} if headers else {}),
     }
 
 

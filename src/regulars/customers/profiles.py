@@ -4,13 +4,15 @@ Pure: no database here. Each record keeps its own facts, {field: [value, written
 a customer is folded from the facts of all its records. Therefore a merge moves nothing and undoing it restores nothing.
 """
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from datetime import date
+from hashlib import sha256
 from typing import Any
 
 from regulars.customers.identities import cleaned
-from regulars.kernel.errors import Invalid
+from regulars.kernel.errors import Faults, Invalid
 from regulars.kernel.languages import Text
 
 Facts = dict[str, list[Any]]
@@ -90,6 +92,23 @@ def checked(field: str, value: Any) -> Any:
             field=field,
         )
     return _storable(value, field)
+
+
+def all_checked(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """`checked` for each. Raises Invalid at the first that can't be taken, with the others."""
+    faults, kept = Faults(), {}
+    for name, value in fields.items():
+        with faults.caught():
+            kept[name] = checked(name, value)
+    faults.tell()
+    return kept
+
+
+def version(shown: Mapping[str, Any]) -> str:
+    """Changes with what is shown of a customer's profile, fields and attributes, and with nothing else."""
+    present = {name: value for name, value in shown.items() if value is not None}
+    told = json.dumps(present, sort_keys=True, default=str)  # a birthday is its ISO text
+    return sha256(told.encode()).hexdigest()[:32]
 
 
 def _storable(value: Any, field: str) -> Any:

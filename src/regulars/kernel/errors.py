@@ -1,6 +1,8 @@
 """What can go wrong in a way that a person or a calling program should be told about."""
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from regulars.kernel.languages import Text
 
@@ -8,7 +10,8 @@ from regulars.kernel.languages import Text
 class Problem(Exception):
     """An error for the user: `code` for programs, `text` says what is wrong and what to do, `field` where.
 
-    Doors turn it into a message at the field or problem+json with `status`; it is never a stack trace.
+    Doors turn it into a message at the field or problem+json with `status`; it is never a stack trace. `others` are
+    wrong besides, at other fields of the same form.
     """
 
     status = 400
@@ -16,6 +19,11 @@ class Problem(Exception):
     def __init__(self, code: str, text: Text, *, field: str | None = None) -> None:
         super().__init__(code)
         self.code, self.text, self.field = code, text, field
+        self.others: tuple[Problem, ...] = ()
+
+    def at(self, field: str) -> "Problem | None":
+        """What is wrong with this field."""
+        return next((one for one in (self, *self.others) if one.field == field), None)
 
     def __str__(self) -> str:
         return f"{self.code}: {self.text.en}"
@@ -43,10 +51,41 @@ class Conflict(Problem):
     status = 409
 
 
+class Outdated(Conflict):
+    """It was asked for on the condition that nothing had changed, but something has (RFC 9110, If-Match)."""
+
+    status = 412
+
+
 class Unavailable(Problem):
     """It can't be done now; later the same may go."""
 
     status = 503
+
+
+class Faults:
+    """What is wrong with the fields of a form, to be told all at once instead of one after the other."""
+
+    def __init__(self) -> None:
+        self._found: list[Problem] = []
+
+    @contextmanager
+    def caught(self) -> Iterator[None]:
+        """Around the check of one field, or of several: what it raises waits for `tell`."""
+        try:
+            yield
+        except Problem as problem:
+            if problem.field is None:
+                raise
+            self._found += [problem, *problem.others]
+            problem.others = ()
+
+    def tell(self) -> None:
+        """Raise the first that was caught, with the others."""
+        if self._found:
+            first, *others = self._found
+            first.others = tuple(others)
+            raise first
 
 
 def no_room(error: BaseException | None) -> Unavailable | None:

@@ -105,9 +105,11 @@ def undo_consent(request: ConsoleRequest, entry_id: int) -> HttpResponse:
 @page(capability="customers.edit")
 @require_POST
 def profile(request: ConsoleRequest, id: int) -> HttpResponse:
-    fields = {name: request.POST.get(name, "").strip() or None for name in FIELDS if name in request.POST}
+    given = request.POST
+    fields = {name: given.get(name, "").strip() or None for name in FIELDS if name in given}
+    seen = {name: given[f"seen_{name}"] for name in fields if f"seen_{name}" in given}
     try:
-        change = services.update_profile(customer_id=id, fields=fields, by=request.actor)
+        change = services.update_profile(customer_id=id, fields=fields, seen=seen, by=request.actor)
     except Problem as problem:
         return customer_page.shown(request, id, problem, "profile")
     if change is not None:

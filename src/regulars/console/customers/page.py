@@ -1,6 +1,7 @@
 """A customer's page: who, worth, stage and risk on the left; what happened in the middle; what to do on the right."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any
 
 from django.http import HttpResponse
@@ -17,7 +18,7 @@ from regulars.console import charts, explanations, formatting
 from regulars.console.customers import parts
 from regulars.console.customers import timeline as telling
 from regulars.console.requests import ConsoleRequest, page
-from regulars.customers import queries
+from regulars.customers import queries, services
 from regulars.customers.identities import KINDS
 from regulars.customers.profiles import FIELDS, GENDERS
 from regulars.eventlog import queries as log
@@ -54,8 +55,9 @@ def shown(request: ConsoleRequest, id: int, problem: Problem | None = None, form
         "spend": _spend(snapshot, id) if scores and scores.orders else None,
         "problem": problem,
         "form": form,
+        "contested": isinstance(problem, services.Contested),
         "given": request.POST if problem else {},
-        "fields": _fields(profile),
+        "fields": _fields(profile, request.POST if form == "profile" else {}, problem),
         "genders": GENDERS.items(),
         "stores": queries.stores(),
         "kinds": KINDS.items(),
@@ -111,9 +113,12 @@ def _spend(snapshot: warehouse.Snapshot, id: int) -> charts.Chart | None:
     )
 
 
-def _fields(profile: queries.Profile) -> list[dict[str, Any]]:
-    """The profile as facts to read and inputs to fill."""
+def _fields(profile: queries.Profile, given: Mapping[str, str], problem: Problem | None) -> list[dict[str, Any]]:
+    """The profile as facts to read and inputs to fill: with what was typed, and beside it what somebody else made of
+    the field meanwhile. `seen` goes along with the form: what the field held when its editor last saw it.
+    """
     stores = dict(queries.stores())
+    contested = parts.contested(problem, stores) if isinstance(problem, services.Contested) else {}
     found = []
     for name, text in FIELDS.items():
         value = profile.fields[name]
@@ -124,7 +129,13 @@ def _fields(profile: queries.Profile) -> list[dict[str, Any]]:
             said = formatting.day(value) if value else None
         elif name == "home_store":
             said = stores.get(value or "", value)
-        found.append({"name": name, "text": text, "value": value or "", "said": said})
+        now = value.isoformat() if isinstance(value, date) else value or ""
+        seen = given.get(f"seen_{name}", now)
+        typed = given.get(name, now)
+        if isinstance(problem, services.Contested):  # whoever saves again knows what stands now
+            typed, seen = now if typed.strip() == seen else typed, now
+        found.append({"name": name, "text": text, "value": typed, "seen": seen, "said": said, "now": now,
+                      "contested": contested.get(name)})  # fmt: skip
     return found
 
 

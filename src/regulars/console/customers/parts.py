@@ -2,6 +2,7 @@
 and goes on by key (`more`).
 """
 
+from datetime import date
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -10,7 +11,7 @@ from django.shortcuts import render
 from regulars.accounts.queries import names_of
 from regulars.console import formatting
 from regulars.console.requests import ConsoleRequest, number, page
-from regulars.customers import consents, queries
+from regulars.customers import consents, queries, services
 from regulars.customers.identities import KINDS
 from regulars.customers.profiles import FIELDS, GENDERS
 from regulars.kernel.languages import Text
@@ -56,6 +57,26 @@ def changes(id: int, after: int | None = None) -> dict[str, Any]:
     }
 
 
+_CONTESTED = Text("{who} made this “{value}” meanwhile ({at}).", "{who} 已将此项改为“{value}”（{at}）。")
+_CLEARED = Text("{who} cleared this meanwhile ({at}).", "{who} 已清空此项（{at}）。")
+_SOMEBODY = Text("Somebody", "其他人")
+
+
+def contested(found: services.Contested, stores: dict[str, str]) -> dict[str, str]:
+    """Field → what somebody else made of it meanwhile, who and when."""
+    names = names_of({one.by for one in found.fields.values() if one.by})
+    return {
+        name: str(
+            (_CLEARED if one.value is None else _CONTESTED).filled(
+                who=names.get(one.by, one.by) or _SOMEBODY,
+                value=_said(name, one.value, stores),
+                at=formatting.moment(one.at) if one.at else formatting.NOTHING,
+            )
+        )
+        for name, one in found.fields.items()
+    }
+
+
 def _said(name: str, value: Any, stores: dict[str, str]) -> object:
     if value is None or value == "":
         return "—"
@@ -63,7 +84,7 @@ def _said(name: str, value: Any, stores: dict[str, str]) -> object:
         return GENDERS.get(value, value)
     if name == "home_store":
         return stores.get(value, value)
-    return formatting.day(value) if name == "birthday" else value
+    return formatting.day(date.fromisoformat(value)) if name == "birthday" else value
 
 
 def notes(id: int, after: int | None = None) -> dict[str, Any]:

@@ -221,15 +221,18 @@ def taste(key: str | None) -> Text | str:
 @register.simple_tag
 def fault(problem: Problem | None, field: str) -> SafeString:
     """What is wrong with this field, under it (id "fault-<field>")."""
-    if problem is None or problem.field != field:
+    found = problem.at(field) if problem else None
+    if found is None:
         return mark_safe("")
-    return format_html('<div class="invalid-feedback d-block" id="fault-{}" role="alert">{}</div>', field, problem.text)
+    return format_html('<div class="invalid-feedback d-block" id="fault-{}" role="alert">{}</div>', field, found.text)
 
 
 @register.simple_tag
 def invalid(problem: Problem | None, field: str) -> SafeString:
-    """Attributes for the input of a field that is wrong; put inside its tag."""
-    if problem is None or problem.field != field:
+    """Attributes for the input of a field that is wrong; put inside its tag. Of several with autofocus a browser takes
+    the first on the page.
+    """
+    if problem is None or problem.at(field) is None:
         return mark_safe("")
     return format_html(' aria-invalid="true" aria-describedby="fault-{}" autofocus', field)
 

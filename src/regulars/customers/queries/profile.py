@@ -8,7 +8,7 @@ from typing import Any
 
 from regulars.customers.identities import masked
 from regulars.customers.models import Customer, Identity, ProfileChange, Store
-from regulars.customers.profiles import FIELDS
+from regulars.customers.profiles import FIELDS, version
 from regulars.customers.queries.record import members, pieces, root_of, roots_of
 from regulars.kernel.languages import Text
 
@@ -62,6 +62,11 @@ class Profile:
     last_seen_at: datetime | None
     records: tuple[int, ...]
     card: Card
+
+    @property
+    def version(self) -> str:
+        """Another one as soon as a field or an attribute is another."""
+        return version(self.fields | self.custom)
 
 
 def by_ids(ids: Iterable[int]) -> dict[int, Card]:

@@ -23,7 +23,7 @@ from regulars.customers.services.notes import (
     restore_note,
     restore_notes,
 )
-from regulars.customers.services.profile import undo_profile_change, update_profile
+from regulars.customers.services.profile import Contested, undo_profile_change, update_profile
 from regulars.customers.services.resolve import Claim, erased_until, resolve
 from regulars.customers.services.sharing import ask_again, settle_identity
 from regulars.customers.services.stores import save_store
@@ -31,6 +31,7 @@ from regulars.customers.services.tags import Untagged, retag, tag, untag
 
 __all__ = [
     "Claim",
+    "Contested",
     "CustomerRow",
     "ImportOutcome",
     "Person",

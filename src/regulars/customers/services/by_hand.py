@@ -19,7 +19,7 @@ from regulars.customers.services.removing import keep
 from regulars.customers.services.resolve import Claim, begin_generation, resolve
 from regulars.eventlog.services import record
 from regulars.kernel import clock
-from regulars.kernel.errors import Conflict, Invalid, NotFound
+from regulars.kernel.errors import Conflict, Faults, Invalid, NotFound
 from regulars.kernel.languages import Text
 
 _TAKEN = Text(
@@ -136,21 +136,28 @@ def restore_identity(*, removal: str, by: Actor) -> int:
 def add_customer(*, identities: Sequence[tuple[str, str]], fields: Mapping[str, Any], by: Actor) -> int:
     """A new customer. Raises Invalid for a bad value, Conflict when an identity leads to somebody already."""
     by.require("customers.edit")
-    region = business().region
-    keys = tuple((kind, normalised(kind, value, region=region)) for kind, value in identities)
-    if not keys:
-        raise Invalid(
-            "identities",
-            Text("Give at least one: phone, e-mail, member card …", "请至少填写一项：手机号、邮箱、会员卡等。"),
-            field="identities",
-        )
+    region, faults = business().region, Faults()
+    keys: list[tuple[str, str]] = []
+    for kind, value in identities:
+        with faults.caught():
+            keys.append((kind, normalised(kind, value, region=region)))
+    with faults.caught():
+        checked = profiles.all_checked(fields)
+    for kind, value in keys:
+        with faults.caught():
+            if Identity.objects.filter(kind=kind, value=value).exists():
+                raise Conflict("identity_taken", _TAKEN.filled(kind=KINDS[kind]), field=kind)
+    with faults.caught():
+        if not identities:
+            raise Invalid(
+                "identities",
+                Text("Give at least one: phone, e-mail, member card …", "请至少填写一项：手机号、邮箱、会员卡等。"),
+                field="identities",
+            )
+    faults.tell()
     if len({kind for kind, _ in keys if kind == "user_id"}) != len([kind for kind, _ in keys if kind == "user_id"]):
         raise Invalid("user_id", Text("A customer has one user id.", "一位客户只有一个用户 ID。"), field="user_id")
-    checked = {name: profiles.checked(name, value) for name, value in fields.items()}
-    for kind, value in keys:
-        if Identity.objects.filter(kind=kind, value=value).exists():
-            raise Conflict("identity_taken", _TAKEN.filled(kind=KINDS[kind]), field=kind)
-    (id,) = resolve([Claim(keys, {}, clock.now())], by=by.ref)
+    (id,) = resolve([Claim(tuple(keys), {}, clock.now())], by=by.ref)
     assert id is not None
     if checked:
         update_profile(customer_id=id, fields=checked, by=by)

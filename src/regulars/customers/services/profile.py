@@ -1,6 +1,10 @@
-"""Profile fields changed by hand, traced so that each change can be shown and undone."""
+"""Profile fields changed by hand, traced so that each change can be shown and undone. Two who change one profile at the
+same time don't overwrite each other unseen: each says what it was when they began.
+"""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -11,19 +15,63 @@ from regulars.customers.models import Customer, ProfileChange
 from regulars.customers.queries import live_root
 from regulars.eventlog.services import record
 from regulars.kernel import clock
-from regulars.kernel.errors import Conflict, Invalid, NotFound
+from regulars.kernel.errors import Conflict, Invalid, NotFound, Outdated
 from regulars.kernel.languages import Text
+
+_CONTESTED = Text(
+    "Somebody else changed this profile while you were editing it. Nothing of yours is saved yet.",
+    "您编辑期间，其他人修改了此资料。您的修改尚未保存。",
+)
+_OUTDATED = Text(
+    "The profile has changed since you read it. Read it again, then send your change with the new ETag.",
+    "资料在您读取之后已被修改。请重新读取，再带上新的 ETag 提交。",
+)
+_LATEST = 100  # changes by hand looked through for who it was
+
+
+@dataclass(frozen=True, slots=True)
+class Meanwhile:
+    """What a field holds now, and who made it so and when; "" and None where that isn't told, as after a merge."""
+
+    value: Any
+    by: str
+    at: datetime | None
+
+
+class Contested(Conflict):
+    """Fields that somebody else changed otherwise since the editor saw them."""
+
+    def __init__(self, fields: Mapping[str, Meanwhile]) -> None:
+        super().__init__("contested", _CONTESTED)
+        self.fields = fields
 
 
 @transaction.atomic
-def update_profile(*, customer_id: int, fields: Mapping[str, Any], by: Actor) -> int | None:
+def update_profile(
+    *, customer_id: int, fields: Mapping[str, Any], by: Actor, seen: Mapping[str, Any] | None = None,
+    versions: Collection[str] | None = None,
+) -> int | None:  # fmt: skip
     """Set fields (profiles.FIELDS, else custom attributes; None clears); the change's id for undo, None when nothing
-    changes. Raises Invalid at the first field that can't be taken.
+    changes. `seen` is what fields held when the editor began: one left as it was then stays as it is now, whoever
+    changed it. `versions`: do it only if the profile is one of these (profiles.version).
+
+    Raises Invalid for values that can't be taken, Contested where somebody else changed a field to something else
+    since it was seen, Outdated when the profile is none of `versions`.
     """
     by.require("customers.edit")
     root = live_root(customer_id, lock=True)
-    checked = {name: profiles.checked(name, value) for name, value in fields.items()}
     shown = _shown(root)
+    if versions is not None and profiles.version(shown) not in versions:
+        raise Outdated("outdated", _OUTDATED)
+    checked = profiles.all_checked(fields)
+    if seen is not None:
+        began = {name: seen[name] or None for name in checked if name in seen}
+        checked = {name: value for name, value in checked.items() if name not in began or value != began[name]}
+        contested = [
+            name for name, value in checked.items() if name in began and shown.get(name) not in (began[name], value)
+        ]
+        if contested:
+            raise Contested(_meanwhile(root, {name: shown.get(name) for name in contested}))
     checked = {name: value for name, value in checked.items() if shown.get(name) != value}
     if not checked:
         return None
@@ -52,6 +100,25 @@ def update_profile(*, customer_id: int, fields: Mapping[str, Any], by: Actor) ->
     display.refresh([root.pk])
     record("Profile Updated", customer_id=root.pk, properties={"fields": sorted(checked)}, by=by, at=now)
     return change.pk
+
+
+def _meanwhile(root: Customer, shown: Mapping[str, Any]) -> dict[str, Meanwhile]:
+    """For each field what it holds, with who made it so by hand, else when the data said so."""
+    stamps: dict[str, int] = {}
+    for facts in Customer.objects.filter(root_id=root.pk).values_list("facts", flat=True):
+        for name, (value, at) in facts.items():
+            if name in shown and value == shown[name]:
+                stamps[name] = max(at, stamps.get(name, at))
+    found = {
+        name: Meanwhile(value, "", clock.from_micros(stamps[name]) if name in stamps else None)
+        for name, value in shown.items()
+    }
+    changes = ProfileChange.objects.filter(customer__root_id=root.pk).order_by("-id")[:_LATEST]
+    for change in reversed(changes):
+        for name, (value, _) in change.after.items():
+            if change.undone_at is None and name in shown and value == shown[name]:
+                found[name] = Meanwhile(value, change.by, change.at)
+    return found
 
 
 def _shown(root: Customer) -> dict[str, Any]:

@@ -95,6 +95,12 @@
     if (!field.reportValidity()) e.preventDefault();
     field.required = false;
   });
+  // another's value for a field takes the place of the own
+  on("click", "[data-take]", function (e, button) {
+    var field = document.getElementById(button.dataset.take);
+    field.value = button.dataset.value;
+    field.focus();
+  });
   // a choice that sends its form at once
   on("change", "[data-send]", function (e, input) { input.form.requestSubmit(); });
   // tabs: a click or the arrow keys
