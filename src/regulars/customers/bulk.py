@@ -20,6 +20,21 @@ def pieces(items: Iterable[Item], size: int = 5000) -> Iterator[list[Item]]:
         yield piece
 
 
+def rows(sql: str, values: Collection[Any], kind: str, *params: Any) -> list[tuple[Any, ...]]:
+    """Of a question in which "{among}" stands for "is one of the values", after its other parameters: one parameter
+    however many values there are. `kind` is PostgreSQL's type of them. JSON comes as text, truth on SQLite as 0 and 1.
+    """
+    if not values:
+        return []
+    sqlite = connection.vendor == "sqlite"
+    among = "IN (SELECT value FROM json_each(%s))" if sqlite else f"= ANY(%s::{kind}[])"
+    with connection.cursor() as cursor:
+        every = _encode(list(values)).decode() if sqlite else list(values)
+        cursor.execute(sql.replace("{among}", among), [*params, every])
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
+
+
 def alone() -> None:
     """Wait until nobody else resolves or merges, until the end of the transaction. SQLite's are alone anyway."""
     if connection.vendor == "postgresql":
@@ -58,7 +73,9 @@ def _stored(model: type[models.Model], columns: Sequence[str], rows: Collection[
 
 
 def _told(at: datetime | None) -> str | None:
-    return at if at is None else str(at.astimezone(UTC))[:-6]  # without +00:00
+    if at is None:
+        return None
+    return str(at if at.tzinfo is UTC else at.astimezone(UTC))[:-6]  # without +00:00
 
 
 def _json(value: Any) -> str:

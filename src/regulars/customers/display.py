@@ -5,17 +5,22 @@ from collections.abc import Collection
 from datetime import date
 from typing import Any
 
+import msgspec
+
 from regulars.customers import profiles
-from regulars.customers.bulk import pieces, update
-from regulars.customers.models import Customer, Merge, Store
+from regulars.customers.bulk import pieces, rows, update
+from regulars.customers.models import Customer, Store
 
 _COLUMNS = (
     "name", "name_key", "birthday", "gender", "city", "language", "home_store", "custom", "known",
 )  # fmt: skip
+_decode = msgspec.json.Decoder().decode
 
 
 def _stores(codes: Collection[str]) -> dict[str, int]:
     """Code → id; a store that is named for the first time comes into being."""
+    if not codes:
+        return {}
     found = dict(Store.objects.filter(code__in=codes).values_list("code", "id"))
     new = [code for code in codes if code not in found]
     if new:
@@ -30,16 +35,20 @@ def refresh(roots: Collection[int]) -> None:
         facts: dict[int, list[tuple[int, profiles.Facts]]] = defaultdict(list)
         known: dict[int, bool] = dict.fromkeys(piece, False)
         root_of: dict[int, int] = {}
-        members = Customer.objects.filter(root_id__in=piece)
-        for id, root, own, identified in members.values_list("id", "root_id", "facts", "identified_at"):
+        members = rows(
+            "SELECT id, root_id, facts, identified_at IS NOT NULL FROM customers_customer WHERE root_id {among}",
+            piece, "bigint",
+        )  # fmt: skip
+        for id, root, own, identified in members:
             root_of[id] = root
-            facts[root].append((id, own))
-            known[root] = known[root] or identified is not None
-        merged = [id for id, root in root_of.items() if id != root]
-        for some in pieces(merged):
-            active = Merge.objects.filter(source__in=some, undone_at=None).exclude(fields={})
-            for source, chosen in active.values_list("source_id", "fields"):
-                facts[root_of[source]].append((source, chosen))
+            facts[root].append((id, _decode(own)))
+            known[root] = known[root] or bool(identified)
+        chosen = rows(
+            "SELECT source_id, fields FROM customers_merge WHERE undone_at IS NULL AND fields <> '{}' AND "
+            "source_id {among}", [id for id, root in root_of.items() if id != root], "bigint",
+        )  # fmt: skip
+        for source, fields in chosen:
+            facts[root_of[source]].append((source, _decode(fields)))
         shown = {root: profiles.folded(facts[root]) for root in piece}
         stores = _stores({fields["home_store"] for fields in shown.values() if "home_store" in fields})
         update(Customer, _COLUMNS, [_row(root, fields, stores, known[root]) for root, fields in shown.items()])

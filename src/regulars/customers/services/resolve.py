@@ -24,7 +24,7 @@ from django.db import transaction
 from regulars.accounts.actors import SYSTEM
 from regulars.accounts.queries import business
 from regulars.customers import display, erased, memory, profiles
-from regulars.customers.bulk import alone, insert, next_ids, pieces, update
+from regulars.customers.bulk import alone, insert, next_ids, pieces, rows, update
 from regulars.customers.identities import COUNTED, NAMES_A_PERSON, RANK, usable
 from regulars.customers.models import Customer, Generation, Identity, Merge
 from regulars.eventlog.services import NewEvent, append, compose
@@ -33,6 +33,7 @@ from regulars.kernel import clock, ids
 Key = tuple[str, str]
 _HOUR = timedelta(hours=1)
 SHARED_AFTER = 5
+_decode = msgspec.json.Decoder().decode
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -182,27 +183,37 @@ def _load(keys: set[Key], claims: int, cap: int) -> _Scene:
     for kind, value in keys:
         by_kind[kind].append(value)
     found: dict[Key, _Identity] = {}
-    columns = ("id", "kind", "value", "customer_id", "seen_with", "shared", "settled", "apart_id")
     for kind, values in by_kind.items():
-        for piece in pieces(values):
-            rows = Identity.objects.filter(kind=kind, value__in=piece).values_list(*columns)
-            found |= {(row[1], row[2]): _Identity(*row) for row in rows}
+        of_kind = rows(
+            "SELECT id, kind, value, customer_id, seen_with, shared, settled, apart_id FROM customers_identity "
+            "WHERE kind = %s AND value {among}", values, "text", kind,
+        )  # fmt: skip
+        for id, kind, value, record, seen_with, shared, settled, apart in of_kind:
+            found[kind, value] = _Identity(
+                id, kind, value, record, _decode(seen_with), bool(shared), bool(settled), apart
+            )
     scene = _Scene(cap, next_ids(Identity, len(keys) - len(found)), next_ids(Customer, claims), found)
     touched = {one.record for one in found.values()} | {one.apart for one in found.values() if one.apart}
-    roots: set[int] = set()
-    for some in pieces(touched):
-        roots.update(Customer.objects.filter(id__in=some).values_list("root_id", flat=True))
-    for some in pieces(roots):
-        members = Customer.objects.filter(root_id__in=some).values_list("id", "root_id", "identified_at")
-        for id, root, identified in members:
-            scene.root[id] = root
-            scene.members.setdefault(root, []).append(id)
-            if identified is None:
-                scene.anonymous.add(id)
-        owned = Identity.objects.filter(kind="user_id", customer__root_id__in=some)
-        scene.owned.update(owned.values_list("customer__root_id", flat=True))
-    undone = Merge.objects.exclude(undone_at=None).values_list("source_id", "target_id")
-    scene.parted = [pair for pair in undone if pair[0] in scene.root and pair[1] in scene.root]
+    members = rows(
+        "SELECT id, root_id, identified_at IS NULL FROM customers_customer WHERE root_id IN (SELECT root_id FROM "
+        "customers_customer WHERE id {among}) ORDER BY id", touched, "bigint",
+    )  # fmt: skip
+    for id, root, anonymous in members:
+        scene.root[id] = root
+        scene.members.setdefault(root, []).append(id)
+        if anonymous:
+            scene.anonymous.add(id)
+    owned = rows(
+        "SELECT customer_id FROM customers_identity WHERE kind = 'user_id' AND customer_id {among}",
+        scene.root,
+        "bigint",
+    )
+    scene.owned.update(scene.root[record] for (record,) in owned)
+    undone = rows(
+        "SELECT source_id, target_id FROM customers_merge WHERE undone_at IS NOT NULL AND source_id {among}",
+        scene.root, "bigint",
+    )  # fmt: skip
+    scene.parted = [(source, target) for source, target in undone if target in scene.root]
     return scene
 
 
@@ -259,14 +270,15 @@ def _save(scene: _Scene) -> None:
 def _tell(told: dict[int, list[tuple[dict[str, Any], datetime]]]) -> set[int]:
     """Write traits to the records they were told of, in order; the roots whose facts changed."""
     changed: set[int] = set()
-    for piece in pieces(told):
-        rows = []
-        for id, root, facts in Customer.objects.filter(id__in=piece).values_list("id", "root_id", "facts"):
-            news = [profiles.written(facts, fields, clock.micros(at)) for fields, at in told[id]]
-            if any(news):
-                rows.append((facts, id))
-                changed.add(root)
-        update(Customer, ("facts",), rows)
+    altered = []
+    known = rows("SELECT id, root_id, facts FROM customers_customer WHERE id {among}", told, "bigint")
+    for id, root, written in known:
+        facts = _decode(written)
+        news = [profiles.written(facts, fields, clock.micros(at)) for fields, at in told[id]]
+        if any(news):
+            altered.append((facts, id))
+            changed.add(root)
+    update(Customer, ("facts",), altered)
     return changed
 
 
@@ -369,9 +381,9 @@ def _of_erased(claims: Sequence[Claim], claimed: list[tuple[Key, ...]], past: Se
 
 
 def _see(noticed: dict[int, datetime]) -> None:
-    rows = [(until - _HOUR, record, until - _HOUR) for record, until in noticed.items()]
+    seen = [(until - _HOUR, record, until - _HOUR) for record, until in noticed.items()]
     unless_later = "last_seen_at", "AND (last_seen_at IS NULL OR last_seen_at < %s)"
-    update(Customer, ("last_seen_at",), rows, also=unless_later)
+    update(Customer, ("last_seen_at",), seen, also=unless_later)
 
 
 def _resolve_cold(
