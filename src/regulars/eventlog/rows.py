@@ -9,10 +9,10 @@ import msgspec
 from regulars import catalog
 
 
-class NewEvent(msgspec.Struct, frozen=True):
+class NewEvent(msgspec.Struct, gc=False):
     """An event to append. `customer_id` is the record's id; `source` is "track:<key id>", "import:<id>", "service" or
     "demo"; `actor` an Actor's ref or "". Times are aware; properties and context are what JSON can hold, or its text
-    (`written`), whoever writes it tells by `unpriced` what the function of that name said of the properties.
+    in UTF-8 (`written`), whoever writes it tells by `unpriced` what the function of that name said of the properties.
     """
 
     message_id: str
@@ -20,8 +20,8 @@ class NewEvent(msgspec.Struct, frozen=True):
     customer_id: int | None
     at: datetime
     received_at: datetime
-    properties: dict[str, Any] | str
-    context: dict[str, Any] | str
+    properties: dict[str, Any] | bytes
+    context: dict[str, Any] | bytes
     source: str
     actor: str = ""
     unpriced: bool | None = None
@@ -30,17 +30,17 @@ class NewEvent(msgspec.Struct, frozen=True):
 _encode = msgspec.json.Encoder().encode
 
 
-def written(value: dict[str, Any] | str) -> str:
-    """As JSON, without what no database takes in a text: NUL and halves of surrogate pairs."""
-    if value.__class__ is str:
+def written(value: dict[str, Any] | bytes) -> bytes:
+    """As JSON in UTF-8, without what no database takes in a text: NUL and halves of surrogate pairs."""
+    if value.__class__ is bytes:
         return value
     if not value:
-        return "{}"
+        return b"{}"
     try:
-        text = _encode(value).decode()
+        text = _encode(value)
     except UnicodeEncodeError:
-        text = _encode(cleaned(value)).decode()
-    return text if "\\u0000" not in text else _encode(cleaned(value)).decode()
+        text = _encode(cleaned(value))
+    return text if b"\\" not in text or b"\\u0000" not in text else _encode(cleaned(value))
 
 
 def cleaned(value: Any) -> Any:

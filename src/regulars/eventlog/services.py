@@ -80,15 +80,15 @@ def _stamped(events: Sequence[NewEvent]) -> Sequence[NewEvent]:
     """An amount that comes without a currency is in the business's; which that is now is noted in the context as
     "amounts_in", so that the amount keeps it when the setting changes. Properties stay as they came.
     """
-    bare = [place for place, event in enumerate(events) if _unpriced(event)]
+    bare = [place for place, event in enumerate(events) if event.unpriced is not False and _unpriced(event)]
     if not bare:
         return events
-    stamp = msgspec.json.encode({"amounts_in": business().currency}).decode()
+    stamp = msgspec.json.encode({"amounts_in": business().currency})
     stamped = list(events)
     for place in bare:
         context = written(events[place].context)
         stamped[place] = msgspec.structs.replace(
-            events[place], context=stamp if context == "{}" else f"{context[:-1]},{stamp[1:]}"
+            events[place], context=stamp if context == b"{}" else context[:-1] + b"," + stamp[1:]
         )
     return stamped
 
@@ -96,7 +96,7 @@ def _stamped(events: Sequence[NewEvent]) -> Sequence[NewEvent]:
 def _unpriced(event: NewEvent) -> bool:
     if event.unpriced is not None:
         return event.unpriced
-    return not isinstance(event.properties, str) and unpriced(event.name, event.properties)
+    return not isinstance(event.properties, bytes) and unpriced(event.name, event.properties)
 
 
 @transaction.atomic
@@ -145,7 +145,9 @@ def _append_sqlite(fresh: dict[str, NewEvent]) -> set[str]:
         )
         base = cursor.fetchone()[0]
         cursor.executemany(
-            f"INSERT INTO eventlog_event ({_COLUMNS}) VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s)",  # noqa: S608
+            # Text that is bytes already needn't become characters and bytes again.
+            f"INSERT INTO eventlog_event ({_COLUMNS}) VALUES "  # noqa: S608
+            "(%s,%s,%s,%s,%s,CAST(%s AS TEXT),CAST(%s AS TEXT),%s,%s,%s)",
             [
                 (
                     key, _plain(event.name), event.customer_id,
@@ -177,8 +179,8 @@ def _append_postgres(fresh: dict[str, NewEvent]) -> set[str]:
                 [event.customer_id for event in fresh.values()],
                 [event.at for event in fresh.values()],
                 [event.received_at for event in fresh.values()],
-                [written(event.properties) for event in fresh.values()],
-                [written(event.context) for event in fresh.values()],
+                [written(event.properties).decode() for event in fresh.values()],
+                [written(event.context).decode() for event in fresh.values()],
                 [event.source for event in fresh.values()],
                 [event.actor for event in fresh.values()],
             ],

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from regulars.eventlog.ingest.inbox import Inbox
 from regulars.eventlog.ingest.keys import WriteKeys
 from regulars.eventlog.quarantine import BadEvent
 from regulars.eventlog.queries import QuarantinedEvent
-from regulars.eventlog.rows import NewEvent
+from regulars.eventlog.rows import NewEvent, written
 from regulars.eventlog.wake import Bell
 from regulars.kernel import clock
 from regulars.kernel.errors import Problem
@@ -39,6 +39,7 @@ from regulars.kernel.languages import Text
 MOST_BYTES, FEWEST_BYTES = 8 * 2**20, 2 * 2**20
 HELD_SECONDS = 0.25  # how long a transaction of a backlog should take
 IDLE_SECONDS = 0.5
+_HOUR = timedelta(hours=1)
 COLLECT_SECONDS = 0.05  # after the first request arrives, so that those behind it come along
 
 _log = logging.getLogger(__name__)
@@ -220,33 +221,39 @@ def _take(drafts: Sequence[Draft]) -> list[Fault | None]:
 def _append(drafts: Sequence[Draft]) -> None:
     claims: list[customers.Claim] = []
     of_draft: list[int] = []
-    same: dict[tuple[tuple[tuple[str, str], ...], datetime], int] = {}
+    # Many events of one visit make one claim, with the time of the first that came, as if each came alone: identities →
+    # its place, and the hour that it is of.
+    same: dict[tuple[tuple[str, str], ...], tuple[int, datetime, datetime]] = {}
     erased_until = customers.erased_until()
     for draft in drafts:
-        # Many events of one visit make one claim, with the time of the first that came, as if each came alone; but an
-        # erasure may lie between those of one hour.
-        if not draft.traits and (erased_until is None or draft.at >= erased_until):
-            hour = draft.at.replace(minute=0, second=0, microsecond=0)
-            place = same.setdefault((draft.identities, hour), len(claims))
-            of_draft.append(place)
-            if place < len(claims):
+        at = draft.at
+        # An erasure may lie between events of one hour.
+        if not draft.traits and (erased_until is None or at >= erased_until):
+            found = same.get(draft.identities)
+            if found is not None and found[1] <= at < found[2]:
+                of_draft.append(found[0])
                 continue
-        else:
-            of_draft.append(len(claims))
-        claims.append(customers.Claim(draft.identities, draft.traits, draft.at))
+            hour = at.replace(minute=0, second=0, microsecond=0)
+            same[draft.identities] = len(claims), hour, hour + _HOUR
+        of_draft.append(len(claims))
+        claims.append(customers.Claim(draft.identities, draft.traits, at))
     late: set[int] = set()
     records = customers.resolve(claims, late=late)
-    eventlog.append(
-        [
-            NewEvent(
-                draft.message_id, draft.name, records[place], draft.at, draft.received_at, draft.properties,
-                draft.context, draft.source, unpriced=draft.unpriced,
-            )
-            if place not in late
-            else NewEvent(
-                draft.message_id, draft.name, records[place], draft.at, draft.received_at,
-                customers.anonymous(msgspec.json.decode(draft.properties), claims[place]), {}, draft.source,
-            )
+    for draft, place in zip(drafts, of_draft, strict=True):
+        draft.customer_id = records[place]
+    events: Sequence[NewEvent] = drafts
+    if late:
+        events = [
+            draft if place not in late else _of_nobody(draft, claims[place])
             for draft, place in zip(drafts, of_draft, strict=True)
         ]
+    eventlog.append(events)
+
+
+def _of_nobody(draft: Draft, claim: customers.Claim) -> NewEvent:
+    """The event without anything that names the erased person it is of."""
+    told = msgspec.json.decode(written(draft.properties))
+    return NewEvent(
+        draft.message_id, draft.name, draft.customer_id, draft.at, draft.received_at,
+        customers.anonymous(told, claim), {}, draft.source,
     )  # fmt: skip

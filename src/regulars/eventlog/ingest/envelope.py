@@ -6,7 +6,8 @@ customers, and whether a message was seen before, isn't known here.
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
@@ -17,7 +18,7 @@ import msgspec
 from regulars import catalog
 from regulars.catalog import Fault
 from regulars.eventlog.ingest.inbox import Placed, Record
-from regulars.eventlog.rows import unpriced, written
+from regulars.eventlog.rows import NewEvent, unpriced, written
 from regulars.kernel import clock
 from regulars.kernel.languages import Text
 
@@ -74,24 +75,39 @@ _OF_DEVICE = ("type", "manufacturer", "model", "name")
 
 _NOTHING: dict[str, Any] = {}
 _CALLS = ("track", "page", "identify", "screen", "group", "alias")
+_TOGETHER = ("batch", "import")
 
 
-class Draft(msgspec.Struct):
+class Draft(NewEvent, gc=False):
     """An event that can be taken: what the log gets (properties and context as JSON text: small, and made while the
-    objects are at hand), and the claim for customers (identities, traits). `came`: the record and the place in it.
+    objects are at hand; `customer_id` is for intake to fill in), and the claim for customers (identities, traits).
+    `came`: the record and the place in it.
     """
 
-    message_id: str
-    name: str
-    at: datetime
-    received_at: datetime
-    properties: str
-    context: str
-    source: str
-    identities: tuple[tuple[str, str], ...]
-    traits: dict[str, Any]
-    unpriced: bool
+    identities: tuple[tuple[str, str], ...] = ()
+    traits: dict[str, Any] = _NOTHING
     came: tuple[Placed, int] | None = None
+
+
+class _Call(msgspec.Struct, gc=False):
+    """What is read of an event as it came; whatever a client put there."""
+
+    type: Any = None
+    messageId: Any = None  # noqa: N815 (the wire's names)
+    userId: Any = None  # noqa: N815
+    anonymousId: Any = None  # noqa: N815
+    event: Any = None
+    properties: Any = None
+    context: Any = None
+    timestamp: Any = None
+    sentAt: Any = None  # noqa: N815
+    name: Any = None
+    category: Any = None
+    traits: Any = None
+    channel: Any = None
+    originalTimestamp: Any = None  # noqa: N815
+    groupId: Any = None  # noqa: N815
+    previousId: Any = None  # noqa: N815
 
 
 class Bad(msgspec.Struct):
@@ -105,7 +121,7 @@ class Bad(msgspec.Struct):
 
 
 class _Batch(msgspec.Struct):
-    batch: list[Any]
+    batch: list[_Call]
     sentAt: Any = None  # noqa: N815 (the wire's name)
     context: Any = None
 
@@ -113,11 +129,11 @@ class _Batch(msgspec.Struct):
 class _Pieces(_Batch):
     """Each event for itself, so that one that can't be read harms no other."""
 
-    batch: list[msgspec.Raw]
+    batch: list[msgspec.Raw]  # type: ignore[assignment]
 
 
-_UNREAD = (bytes, msgspec.Raw)
 _decode = msgspec.json.Decoder().decode
+_decode_call = msgspec.json.Decoder(_Call).decode
 _decode_batch = msgspec.json.Decoder(_Batch).decode
 _decode_pieces = msgspec.json.Decoder(_Pieces).decode
 
@@ -195,92 +211,119 @@ def parse(placed: Placed) -> tuple[list[Draft], list[Bad]]:
     historical = record.kind == "import"
     drafts: list[Draft] = []
     bad: list[Bad] = []
-    raws, sent_at, together = _events(record)
-    for index, raw in enumerate(raws):
-        payload: Any = None
+    calls, sent_at, together = _events(record)
+    for index, came in enumerate(calls):
         try:
-            payload = raw if raw.__class__ is dict else _read(raw)
-            _complete(payload, placed, index, sent_at, together)
-            one = draft(payload, received_at=received_at, source=source, historical=historical)
-            one.came = placed, index
-            drafts.append(one)
+            call = came if came.__class__ is _Call else _read(came)
+            if _unnamed(call.messageId):
+                call.messageId = _place_digest(placed, index)
+            if call.sentAt is None:
+                call.sentAt = sent_at
+            if record.kind not in _TOGETHER:
+                call.type = record.kind
+            elif call.type not in _CALLS:
+                raise _Refused("unknown_type", "type", _UNKNOWN_TYPE, got=call.type)
+            elif together:
+                call.context = _shared(together, call.context)
+            drafts.append(_draft(call, received_at, source, historical, (placed, index)))
         except Exception as error:
             if isinstance(error, _Refused):
                 fault = error.fault
             else:  # a mistake of ours in reading this one: it must not hold up the others
                 _log.exception("An event of %s at %s can't be read", placed.segment, placed.offset)
                 fault = Fault("unforeseen", "", _UNREADABLE.filled(why=type(error).__name__))
-            shown = payload if payload is not None else _as_text(raw)
-            bad.append(Bad(shown, fault, received_at, source, index))
+            bad.append(Bad(_sent(placed, index), fault, received_at, source, index))
     return drafts, bad
 
 
 def sent(one: Draft) -> Any:
     """The event of a draft as it came, for quarantine should it fail later."""
-    if one.came is None:
-        return None
-    placed, index = one.came
-    raws, sent_at, together = _events(placed.record)
-    payload = raws[index] if raws[index].__class__ is dict else _read(raws[index])
-    _complete(payload, placed, index, sent_at, together)
+    return None if one.came is None else _sent(*one.came)
+
+
+def _sent(placed: Placed, index: int) -> Any:
+    """An event with what its request says of it; as text when it isn't a JSON object that can be read."""
+    record = placed.record
+    raw, sent_at, together = record.body, record.sent_at or None, None
+    batch = _pieces(record.body) if record.kind in _TOGETHER else None
+    if batch is not None:
+        raw, sent_at, together = bytes(batch.batch[index]), _sent_at(batch, record), batch.context
+    try:
+        payload = _object_in(raw)
+    except _Refused:
+        return raw.decode(errors="replace")
+    if _unnamed(payload.get("messageId")):
+        payload["messageId"] = _place_digest(placed, index)
+    if sent_at is not None and payload.get("sentAt") is None:
+        payload["sentAt"] = sent_at
+    if record.kind not in _TOGETHER:
+        payload["type"] = record.kind
+    elif together.__class__ is dict and together:
+        with suppress(_Refused):
+            payload["context"] = _shared(together, payload.get("context"))
     return payload
 
 
-def _events(record: Record) -> tuple[list[Any], Any, Any]:
-    """The events of a record, the time it was sent, and the context that they share."""
-    if record.kind in ("batch", "import"):
+def _events(record: Record) -> tuple[Sequence[Any], Any, Any]:
+    """The events of a record (read, or as bytes), the time it was sent, and the context that they share."""
+    if record.kind in _TOGETHER:
         batch = _opened(record.body)
         if batch is not None:  # the door doesn't let such a one in; if it ever does, nothing is lost
-            sent_at = batch.sentAt if isinstance(batch.sentAt, str | int | float) else None
-            return batch.batch, sent_at or record.sent_at or None, batch.context
+            return batch.batch, _sent_at(batch, record), batch.context if batch.context.__class__ is dict else None
     return [record.body], record.sent_at or None, None
 
 
-def _complete(payload: dict[str, Any], placed: Placed, index: int, sent_at: Any, together: Any) -> None:
-    """Put into the event what its request says of it."""
-    if _unnamed(payload):
-        payload["messageId"] = _place_digest(placed.segment, placed.offset, index)
-    if sent_at is not None and payload.get("sentAt") is None:
-        payload["sentAt"] = sent_at
-    kind = placed.record.kind
-    if kind in ("batch", "import"):
-        if payload.get("type") not in _CALLS:
-            raise _Refused("unknown_type", "type", _UNKNOWN_TYPE, got=payload.get("type"))
-        if together.__class__ is dict and together and isinstance(payload.get("context"), dict | None):
-            _flat(together)
-            payload["context"] = {**together, **(payload.get("context") or {})}
-    else:
-        payload["type"] = kind
+def _sent_at(batch: _Batch, record: Record) -> Any:
+    told = batch.sentAt if isinstance(batch.sentAt, str | int | float) else None
+    return told or record.sent_at or None
+
+
+def _shared(together: dict[str, Any], context: Any) -> Any:
+    """The context of an event with that of its request."""
+    if not isinstance(context, dict | None):
+        return context
+    _flat(together)
+    return {**together, **(context or {})}
 
 
 def _opened(body: bytes) -> _Batch | None:
     """The events of a batch: read already where none can be too large, too deep or hold what has to go, else raw."""
     try:
-        if len(body) <= EVENT_BYTES and b"\\u0000" not in body and body.count(b"{") + body.count(b"[") <= DEPTH:
+        if len(body) <= EVENT_BYTES and not _with_nul(body) and body.count(b"{") + body.count(b"[") <= DEPTH:
             return _decode_batch(body)
     except (msgspec.DecodeError, RecursionError, ValueError):
         pass
+    return _pieces(body)
+
+
+def _pieces(body: bytes) -> _Pieces | None:
     try:
         return _decode_pieces(body)
     except (msgspec.DecodeError, RecursionError, ValueError):
         return None
 
 
-def _as_text(raw: Any) -> str:
-    data = raw if isinstance(raw, _UNREAD) else msgspec.json.encode(raw)
-    return bytes(data).decode(errors="replace")
+def _place_digest(placed: Placed, index: int) -> str:
+    return "place-" + sha256(f"{placed.segment}/{placed.offset}/{index}".encode()).hexdigest()[:40]
 
 
-def _place_digest(segment: str, offset: int, index: int) -> str:
-    return "place-" + sha256(f"{segment}/{offset}/{index}".encode()).hexdigest()[:40]
+def _with_nul(data: bytes) -> bool:
+    return b"\\" in data and b"\\u0000" in data  # the first is found or not in a third of the time
 
 
-def _read(raw: Any) -> dict[str, Any]:
-    if not isinstance(raw, _UNREAD):
-        raise _Refused("not_an_object", "", _NOT_AN_OBJECT)
+def _read(raw: Any) -> _Call:
     data = bytes(raw)
     if len(data) > EVENT_BYTES:
         raise _Refused("too_large", "", _TOO_LARGE, size=len(data), limit=EVENT_BYTES)
+    if not _with_nul(data) and data.count(b"{") + data.count(b"[") <= DEPTH:
+        try:
+            return _decode_call(data)
+        except (msgspec.DecodeError, RecursionError, ValueError):
+            pass  # why is said below
+    return msgspec.convert(_object_in(data), _Call)
+
+
+def _object_in(data: bytes) -> dict[str, Any]:
     try:
         payload = _decode(data)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
@@ -290,9 +333,8 @@ def _read(raw: Any) -> dict[str, Any]:
             raise _Refused("unreadable", "", _UNREADABLE, why=str(error)) from None
     if not isinstance(payload, dict):
         raise _Refused("not_an_object", "", _NOT_AN_OBJECT)
-    if data.count(b"{") + data.count(b"[") > DEPTH:
-        _flat(payload)
-    return _without_nul(payload) if b"\\u0000" in data else payload
+    _flat(payload)
+    return _without_nul(payload) if _with_nul(data) else payload
 
 
 def _flat(payload: Any) -> None:
@@ -321,37 +363,43 @@ def _without_nul(value: Any) -> Any:
     return value
 
 
-def draft(payload: dict[str, Any], *, received_at: datetime, source: str, historical: bool = False) -> Draft:
+def _draft(
+    call: _Call, received_at: datetime, source: str, historical: bool = False, came: tuple[Placed, int] | None = None
+) -> Draft:
     """The draft of one event ("type" says what call it was). Raises for what can't be taken; `judge` gives the reason.
 
     `historical`: its time is taken as it is, without correcting the client's clock.
     """
-    get = payload.get
-    kind = get("type")
-    message_id = _text(get("messageId"), "messageId", MESSAGE_ID_LENGTH)
-    user = _identity(get("userId"), "userId")
-    anonymous = _identity(get("anonymousId"), "anonymousId")
-    context = _object(get("context"), "context")
-    properties = _object(get("properties"), "properties")
-    traits: dict[str, Any] = _NOTHING
+    kind = call.type
+    message_id = _text(call.messageId, "messageId", MESSAGE_ID_LENGTH)
+    user = _identity(call.userId, "userId")
+    anonymous = _identity(call.anonymousId, "anonymousId")
+    context = call.context
+    if context.__class__ is not dict:
+        context = _object(context, "context")
+    properties = call.properties
+    if properties.__class__ is not dict:
+        properties = _object(properties, "properties")
+    traits = _NOTHING
 
     if kind == "track":
-        name = _name(get("event"))
+        name = _name(call.event)
     elif kind == "page" or kind == "screen":
         name = "Page Viewed" if kind == "page" else "Screen Viewed"
-        said = {key: get(key) for key in ("category", "name") if isinstance(get(key), str) and get(key)}
+        told = (("category", call.category), ("name", call.name))
+        said = {key: value for key, value in told if value and isinstance(value, str)}
         if said:
             properties = {**said, **properties}
     elif kind == "identify":
         name = IDENTIFY
-        traits = {**_object(context.get("traits"), "context.traits"), **_object(get("traits"), "traits")}
+        traits = {**_object(context.get("traits"), "context.traits"), **_object(call.traits, "traits")}
         properties = {"traits": sorted(traits)} if traits else {}
     elif kind == "group":
         name = GROUP
-        group = _text(get("groupId"), "groupId", IDENTITY_LENGTH)
+        group = _text(call.groupId, "groupId", IDENTITY_LENGTH)
         if not group:
             raise _Refused("no_group", "groupId", _NO_GROUP)
-        of_group = _object(get("traits"), "traits")
+        of_group = _object(call.traits, "traits")
         properties = {"group_id": group, **({"traits": of_group} if of_group else {})}
     else:
         name = ALIAS
@@ -359,15 +407,15 @@ def draft(payload: dict[str, Any], *, received_at: datetime, source: str, histor
 
     identities = _pair(user, anonymous)
     if kind == "alias":
-        previous = _identity(get("previousId"), "previousId")
+        previous = _identity(call.previousId, "previousId")
         if not user or not previous:
             raise _Refused("no_previous", "previousId", _NO_PREVIOUS)
         if previous != anonymous and previous != user:
             identities = (identities[0], ("anonymous_id", previous), *identities[1:])
     bare = context.keys().isdisjoint(_TELLING)
     if traits or not bare:
-        told = traits if kind == "identify" else _object(context.get("traits"), "context.traits")
-        more = [*_identities_in(told), *_outside(context.get("externalId"))]
+        named = traits if kind == "identify" else _object(context.get("traits"), "context.traits")
+        more = [*_identities_in(named), *_outside(context.get("externalId"))]
         if identities or more:  # a device alone names nobody
             more += _device(context.get("device"))
         identities = tuple(dict.fromkeys([*identities, *more]))
@@ -377,17 +425,21 @@ def draft(payload: dict[str, Any], *, received_at: datetime, source: str, histor
     fault = catalog.check(name, properties)
     if fault is not None:
         raise _Refused(fault.code, fault.field, fault.text)
+    channel = call.channel
     return Draft(
         message_id,
         name,
-        _time(payload, received_at, historical),
+        None,
+        _time(call, received_at, historical),
         received_at,
         written(properties),
-        written(context if bare and not get("channel") else _kept(context, get("channel"))),
+        written(context if bare and not channel else _kept(context, channel)),
         source,
+        "",
+        unpriced(name, properties),
         identities,
         traits,
-        unpriced(name, properties),
+        came,
     )
 
 
@@ -395,7 +447,7 @@ def judge(payload: Any, *, received_at: datetime, source: str) -> Draft | Fault:
     """One event from quarantine, as it was put there or repaired: its draft, or what is (still) wrong with it."""
     try:
         if isinstance(payload, str):
-            payload = _read(payload.encode())
+            payload = _object_in(payload.encode())
         if not isinstance(payload, dict):
             raise _Refused("not_an_object", "", _NOT_AN_OBJECT)
         _flat(payload)
@@ -405,18 +457,18 @@ def judge(payload: Any, *, received_at: datetime, source: str) -> Draft | Fault:
             raise _Refused("unreadable", "", _UNREADABLE, why=error) from None
         if size > EVENT_BYTES:
             raise _Refused("too_large", "", _TOO_LARGE, size=size, limit=EVENT_BYTES)
-        if payload.get("type") not in _CALLS:
-            raise _Refused("unknown_type", "type", _UNKNOWN_TYPE, got=payload.get("type"))
-        if _unnamed(payload):
-            payload = {**payload, "messageId": "body-" + sha256(msgspec.json.encode(payload)).hexdigest()[:40]}
-        return draft(payload, received_at=received_at, source=source)
+        call = msgspec.convert(payload, _Call)
+        if call.type not in _CALLS:
+            raise _Refused("unknown_type", "type", _UNKNOWN_TYPE, got=call.type)
+        if _unnamed(call.messageId):
+            call.messageId = "body-" + sha256(msgspec.json.encode(payload)).hexdigest()[:40]
+        return _draft(call, received_at, source)
     except _Refused as refused:
         return refused.fault
 
 
-def _unnamed(payload: dict[str, Any]) -> bool:
-    id = payload.get("messageId")
-    return id is None or (isinstance(id, str) and not id.strip())
+def _unnamed(id: Any) -> bool:
+    return id is None or (id.__class__ is str and not id.strip())
 
 
 def _text(value: Any, field: str, limit: int) -> str:
@@ -523,28 +575,30 @@ def _read_time(value: Any, field: str) -> datetime | None:
     return moment
 
 
-def _time(payload: dict[str, Any], received_at: datetime, historical: bool) -> datetime:
+def _time(call: _Call, received_at: datetime, historical: bool) -> datetime:
     """When it happened by our clock: received - (sent - happened), the last two by the client's clock.
 
     Formula: Segment, "Timestamps in the Segment spec". Without a sentAt that can be read, the client's time as it is.
     """
-    field = "originalTimestamp" if payload.get("originalTimestamp") else "timestamp"
-    happened = _read_time(payload.get(field), field)
+    field, told = "timestamp", call.timestamp
+    if call.originalTimestamp:
+        field, told = "originalTimestamp", call.originalTimestamp
+    happened = _read_time(told, field)
     if happened is None:
         return received_at
     if not historical:
         try:
-            sent = _read_time(payload.get("sentAt"), "sentAt")
+            sent = _read_time(call.sentAt, "sentAt")
         except _Refused:
             sent = None
         if sent is not None:
             try:
                 happened = received_at - (sent - happened)
             except OverflowError:
-                raise _Refused("far_time", field, _FAR_TIME, got=payload.get(field)) from None
+                raise _Refused("far_time", field, _FAR_TIME, got=told) from None
     if not EARLIEST <= happened <= received_at + FUTURE:
-        raise _Refused("far_time", field, _FAR_TIME, got=payload.get(field))
-    return min(happened, received_at)
+        raise _Refused("far_time", field, _FAR_TIME, got=told)
+    return happened if happened < received_at else received_at
 
 
 def faults(record: Record) -> list[tuple[int, Fault]]:
