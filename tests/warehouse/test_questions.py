@@ -141,6 +141,23 @@ def test_stages_and_how_customers_moved_between_them(snapshot: queries.Snapshot)
     ]
 
 
+def test_who_was_lost_this_month_is_told_by_todays_scores_as_by_the_flow(
+    snapshot: queries.Snapshot, happened: Callable[..., None]
+) -> None:
+    found = []
+    for today in ("2026-05-06", "2026-05-07", "2026-06-01", "2026-07-05"):  # Ben lost on 7 May, Ada on 5 July
+        happened("Page Viewed", 3, f"{today} 00:30")
+        with clock.frozen(datetime.fromisoformat(f"{today}T01:00+00:00")):
+            feed.catch_up()
+            refresh.full()
+            now = queries.snapshot()
+            told = queries.lifecycle.newly_lost(now)
+            flow = queries.lifecycle.flow(now, months=1)
+        assert told == sum(part.customers for part in flow if part.target == "lost" and part.source not in ("lost", ""))
+        found.append(told)
+    assert found == [0, 1, 0, 1]
+
+
 def test_customers_are_listed_by_any_score_in_pages(snapshot: queries.Snapshot) -> None:
     first = queries.customers.page(snapshot, sort="net", limit=2)
     assert [(row.customer_id, row.net) for row in first.rows] == [(1, 16000), (2, 4000)]

@@ -56,25 +56,16 @@ def figures(
     sale = bought.lines > 0
     recent = bought.day > as_of - cutoffs.churn_window_days
     before = (bought.day > as_of - 2 * cutoffs.churn_window_days) & ~recent
-    daily = bought.group_by("customer_id", "day").aggregate(
+    spent = bought.group_by("customer_id").aggregate(
         orders=count_of(sale),
         reduced=count_of(sale & (bought.net + bought.refunded < bought.gross)),
+        visits=ibis.ifelse(sale, bought.day, ibis.null("int64")).nunique(),
         gross=bought.gross.sum(),
         net=bought.net.sum(),
-        recent=sum_of(recent, bought.net),
-        before=sum_of(before, bought.net),
-    )
-    visit = daily.orders > 0
-    spent = daily.group_by("customer_id").aggregate(
-        orders=daily.orders.sum(),
-        reduced=daily.reduced.sum(),
-        visits=count_of(visit),
-        gross=daily.gross.sum(),
-        net=daily.net.sum(),
-        first_day=min_of(visit, daily.day),
-        last_day=max_of(visit, daily.day),
-        spend_recent=daily.recent.sum(),
-        spend_before=daily.before.sum(),
+        first_day=min_of(sale, bought.day),
+        last_day=max_of(sale, bought.day),
+        spend_recent=sum_of(recent, bought.net),
+        spend_before=sum_of(before, bought.net),
     )
     people = customers(records, only)
     rows = (

@@ -55,7 +55,6 @@ def overview(request: ConsoleRequest) -> HttpResponse:
     figures = queries.overview.figures(moment, days=days)
     series = queries.overview.series(moment, days=2 * days)
     risk = queries.risk.totals(moment)
-    flow = queries.lifecycle.flow(moment, months=1)
     leaving = queries.customers.page(moment, filters=Filters(warned=True, stages=STAYING), sort="net", limit=SHORT).rows
     fresh = queries.customers.page(moment, filters=Filters(), sort="first_day", limit=SHORT).rows
     lost = queries.customers.page(moment, filters=Filters(stages=("lost",)), sort="last_day", limit=SHORT).rows
@@ -72,7 +71,7 @@ def overview(request: ConsoleRequest) -> HttpResponse:
         ],
         "revenue": _revenue(series, days, before),
         "stages": _stages(moment),
-        "steps": _steps(moment, risk, flow, request.actor),
+        "steps": _steps(moment, risk, request.actor),
         "leaving": [(row, ("" if languages.current() == "zh-hans" else " ").join(reasons(row))) for row in leaving],
         "fresh": [row for row in fresh if row.first_day is not None],
         "lost": lost,
@@ -128,9 +127,7 @@ def _step(icon: str, text: Text, count: int, why: Text, query: str) -> Step:
     return Step(icon, text.filled(n=formatting.number(count)), why, f"{reverse('customers:list')}?{query}")
 
 
-def _steps(
-    moment: queries.Snapshot, risk: queries.risk.Totals, flow: list[queries.lifecycle.Flow], actor: Actor
-) -> list[Step]:
+def _steps(moment: queries.Snapshot, risk: queries.risk.Totals, actor: Actor) -> list[Step]:
     """In order of what it is worth."""
     steps = []
     groups = [("group", group) for group in ("champions", "loyal", "needs_attention")]
@@ -151,8 +148,7 @@ def _steps(
         text = Text("Wake {n} dormant customers who may still come", "唤醒 {n} 位仍可能回来的沉睡客户")
         why = Text("More likely than not they haven't left for good.", "他们多半还没有真正离开。")
         steps.append(_step("bell-ringing", text, dormant, why, asleep))
-    gone = sum(part.customers for part in flow if part.target == "lost" and part.source not in ("lost", ""))
-    if gone:
+    if gone := queries.lifecycle.newly_lost(moment):
         text = Text("Find out why {n} customers were lost this month", "了解本月流失的 {n} 位客户为何离开").filled(
             n=formatting.number(gone)
         )

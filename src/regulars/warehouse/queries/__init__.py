@@ -33,7 +33,7 @@ def first_asked() -> Iterator[object]:
     yield overview.figures(now, days=7)
     yield overview.series(now, days=14)
     yield overview.today(now)
-    yield lifecycle.flow(now, months=1)
+    yield lifecycle.newly_lost(now)
     yield lifecycle.stages(now)
     yield risk.totals(now)
     quarter = {"since": now.as_of - 90, "until": now.as_of - 1}
