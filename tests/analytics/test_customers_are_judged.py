@@ -1,3 +1,4 @@
+import itertools
 from typing import Any
 
 import pytest
@@ -229,3 +230,22 @@ def test_a_cut_off_beyond_reason_is_told_at_its_field(wrong: dict[str, Any]) -> 
     with pytest.raises(Invalid) as problem:
         Cutoffs(**wrong)
     assert problem.value.field == next(iter(wrong))
+
+
+SAID = {
+    "champions": lambda r, mean: r >= 4 and mean > 3,
+    "loyal": lambda r, mean: r >= 3 and mean > 2 and not (r >= 4 and mean > 3),
+    "potential": lambda r, mean: r >= 3 and mean <= 2,
+    "new": lambda r, mean: False,
+    "needs_attention": lambda r, mean: (r == 2 and mean > 2) or (r == 1 and mean > 3),
+    "dormant": lambda r, mean: r == 2 and mean <= 2,
+    "lost": lambda r, mean: r == 1 and mean <= 3,
+}
+"""What rfm.MEANING says of whoever bought more than once."""
+
+
+def test_the_sentence_of_a_group_says_who_is_in_it_and_nobody_else() -> None:
+    scores = range(1, 6)
+    for r, f, m in itertools.product(scores, scores, scores):
+        assert [key for key, holds in SAID.items() if holds(r, (f + m) / 2)] == [rfm.group_of(r, f, m, 2)]
+    assert [rfm.group_of(r, 1, 5, 1) for r in scores] == ["lost", "dormant", "potential", "new", "new"]

@@ -1,5 +1,6 @@
 """Settings, staff, keys, the audit trail and jobs in the console: what they show, refuse and keep."""
 
+import re
 from typing import Any
 
 import pytest
@@ -196,3 +197,27 @@ def test_figures_are_computed_anew_by_a_job(people: dict[str, Any]) -> None:
     assert client.get("/settings/refresh").status_code == 405
     assert client.post("/settings/refresh")["Location"] == "/jobs"
     assert [job.kind for job in Job.objects.all()] == ["warehouse.refresh"]
+
+
+FORMS = [
+    ("/staff", {"name": "", "email": "nobody@", "role": "king", "password": "short"},
+     ["name", "email", "role", "password"]),
+    ("/keys/api", {"name": ""}, ["name", "scopes"]),
+    ("/webhooks/new", {"url": "ftp://x", "name": "x" * 101, "which": "some", "others": "Nothing Of The Kind"},
+     ["url", "name", "events"]),
+    ("/customers/add", {"name": "x" * 201, "phone": "12", "email": "nobody@", "city": "x" * 101},
+     ["name", "phone", "email", "city"]),
+    ("/settings", {"name": "", "zone": "Mars", "currency": "XQX", "region": "ZZZ", "gap_least": "x", "lost_percent": "0"},
+     ["name", "zone", "currency", "region", "gap_least", "lost_percent", "rfm_recency_3"]),
+]  # fmt: skip
+
+
+def test_every_field_that_is_wrong_is_told_at_once_next_to_it(db: None, as_role: Any) -> None:
+    client = as_role("admin")
+    page = client.get("/settings").content.decode()
+    present = dict(re.findall(r'<input [^>]*name="(\w+)" value="([^"]*)"', page)) | {"rfm_recency_3": "many"}
+    for path, given, wrong in FORMS:
+        page = client.post(path, (present if path == "/settings" else {}) | given).content.decode()
+        assert set(re.findall(r'id="fault-(\w+)"', page)) == set(wrong), path
+        described = re.findall(r'aria-invalid="true" aria-describedby="fault-(\w+)[^"]*" autofocus', page)
+        assert set(described) == set(wrong), path

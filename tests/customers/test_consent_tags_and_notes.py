@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from regulars.accounts.actors import SYSTEM
 from regulars.accounts.queries import audit
 from regulars.customers import queries
 from regulars.customers.services import (
@@ -25,6 +26,7 @@ from regulars.customers.services import (
     retag,
     tag,
     undo_consent,
+    undo_tag,
     unmerge,
     untag,
     withdraw_consent,
@@ -80,9 +82,9 @@ def test_channels_and_purposes_are_checked(comes: Comes, actors: dict[str, Any])
 def test_many_are_tagged_in_a_few_statements_and_untagged_again(db: None, actors: dict[str, Any]) -> None:
     by = actors["marketer"]
     ids = [id for id in resolve([Claim((("user_id", f"u{n}"),), {}, MONDAY) for n in range(1500)]) if id]
-    assert tag(customer_ids=ids[:2], name="VIP", by=by) == ids[:2]
+    assert tag(customer_ids=ids[:2], name="VIP", by=by).customer_ids == ids[:2]
     with CaptureQueriesContext(connection) as queries_made:
-        done = tag(customer_ids=ids, name=" ｖｉｐ ", by=by)
+        done = tag(customer_ids=ids, name=" ｖｉｐ ", by=by).customer_ids
     assert done == ids[2:]
     assert len(queries_made) < 40
     assert queries.tags_of(ids[:3]) == {id: ["VIP"] for id in ids[:3]}
@@ -174,3 +176,16 @@ def test_many_get_the_same_note_in_a_few_statements_and_it_is_undone_and_redone(
         add_notes(customer_ids=ids, text=" ", by=by)
     with pytest.raises(Forbidden):
         add_notes(customer_ids=ids, text="x", by=actors["analyst"])
+
+
+def test_undoing_a_tag_takes_it_off_those_who_got_it_then_and_nobody_else(comes: Comes, actors: dict[str, Any]) -> None:
+    had, got, later = (comes(f"user_id=u{n}") for n in range(3))
+    tag(customer_ids=[had], name="VIP", by=actors["store"])
+    before = queries.tags(had)
+    done = tag(customer_ids=[had, got, later], name="VIP", by=actors["marketer"])
+    assert done.customer_ids == [got, later]
+    merge(source=got, target=had, by=SYSTEM)  # who had it and who got it are one by now
+    assert undo_tag(addition=done.addition, by=actors["store"]) == []  # that of somebody else
+    assert undo_tag(addition=done.addition, by=actors["marketer"]) == [later]
+    assert queries.tagged("VIP") == [had] and queries.tags(had) == before
+    assert undo_tag(addition=done.addition, by=actors["marketer"]) == undo_tag(addition="1-x", by=SYSTEM) == []

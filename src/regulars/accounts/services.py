@@ -16,7 +16,7 @@ from regulars.accounts.actors import Actor
 from regulars.accounts.capabilities import CAPABILITIES, ROLES
 from regulars.accounts.models import ApiKey, AuditEntry, Settings, Staff, WriteKey
 from regulars.kernel import clock
-from regulars.kernel.errors import Conflict, Invalid, NotFound
+from regulars.kernel.errors import Conflict, Faults, Invalid, NotFound
 from regulars.kernel.languages import Text
 
 
@@ -57,15 +57,23 @@ def _checked_password(password: str, staff: Staff) -> None:
 @transaction.atomic
 def add_staff(*, email: str, name: str, role: str, password: str, by: Actor) -> Staff:
     by.require("staff.edit")
-    email = email.strip().lower()
-    try:
-        validate_email(email)
-    except ValidationError:
-        raise Invalid("email", Text("This isn't an e-mail address.", "这不是有效的邮箱地址。"), field="email") from None
-    if Staff.objects.filter(email__iexact=email).exists():
-        raise Conflict("email_taken", Text("Somebody has this address already.", "该邮箱已被使用。"), field="email")
-    staff = Staff(email=email, name=_named(name), role=_with_role(role))
-    _checked_password(password, staff)
+    email, faults = email.strip().lower(), Faults()
+    staff = Staff(email=email)
+    with faults.caught():
+        staff.name = _named(name)
+    with faults.caught():
+        try:
+            validate_email(email)
+        except ValidationError:
+            not_one = Text("This isn't an e-mail address.", "这不是有效的邮箱地址。")
+            raise Invalid("email", not_one, field="email") from None
+        if Staff.objects.filter(email__iexact=email).exists():
+            raise Conflict("email_taken", Text("Somebody has this address already.", "该邮箱已被使用。"), field="email")
+    with faults.caught():
+        staff.role = _with_role(role)
+    with faults.caught():
+        _checked_password(password, staff)
+    faults.tell()
     staff.set_password(password)
     staff.save()
     audit(by=by, action="Staff Added", object_kind="staff", object_id=staff.pk, details={"role": role})
@@ -126,16 +134,20 @@ def revoke_write_key(*, id: int, by: Actor) -> None:
 def add_api_key(*, name: str, scopes: list[str], by: Actor) -> tuple[ApiKey, str]:
     """The key and its secret, which is shown this once."""
     by.require("keys.edit")
-    unknown = sorted(set(scopes) - set(CAPABILITIES))
-    if unknown or not scopes:
-        raise Invalid(
-            "scopes",
-            Text("Choose at least one of the scopes offered.", "请至少选择一个给出的权限范围。"),
-            field="scopes",
-        )
+    faults = Faults()
+    with faults.caught():
+        name = _named(name)
+    with faults.caught():
+        if not scopes or set(scopes) - set(CAPABILITIES):
+            raise Invalid(
+                "scopes",
+                Text("Choose at least one of the scopes offered.", "请至少选择一个给出的权限范围。"),
+                field="scopes",
+            )
+    faults.tell()
     secret = "rk_" + secrets.token_urlsafe(32)
     row = ApiKey.objects.create(
-        name=_named(name), prefix=secret[:10], digest=sha256(secret.encode()).hexdigest(), scopes=sorted(set(scopes))
+        name=name, prefix=secret[:10], digest=sha256(secret.encode()).hexdigest(), scopes=sorted(set(scopes))
     )
     audit(by=by, action="API Key Added", object_kind="api key", object_id=row.pk, details={"scopes": row.scopes})
     return row, secret
@@ -146,6 +158,23 @@ def revoke_api_key(*, id: int, by: Actor) -> None:
     by.require("keys.edit")
     if ApiKey.objects.filter(id=id, revoked_at=None).update(revoked_at=clock.now()):
         audit(by=by, action="API Key Revoked", object_kind="api key", object_id=id)
+
+
+def checked_settings(*, name: str | None, zone: str | None, currency: str | None, region: str | None) -> None:
+    """Raises Invalid for what `change_settings` can't take, with all that is wrong."""
+    faults = Faults()
+    with faults.caught():
+        _named("-" if name is None else name)
+    with faults.caught():
+        if zone is not None and zone not in available_timezones():
+            raise Invalid("zone", Text("There is no such time zone.", "没有这个时区。"), field="zone")
+    with faults.caught():
+        if currency is not None and currency.upper() not in Locale("en").currencies:
+            raise Invalid("currency", Text("There is no such currency.", "没有这种货币。"), field="currency")
+    with faults.caught():
+        if region is not None and (region.upper() not in Locale("en").territories or len(region) != 2):
+            raise Invalid("region", Text("There is no such country.", "没有这个国家或地区。"), field="region")
+    faults.tell()
 
 
 @transaction.atomic
@@ -159,23 +188,18 @@ def change_settings(
     setting was a mistake, and they were in the new one all along.
     """
     by.require("settings.edit")
+    checked_settings(name=name, zone=zone, currency=currency, region=region)
     row, _ = Settings.objects.select_for_update().get_or_create(id=1, defaults={"name": "Regulars"})
     if name is not None:
         row.name = _named(name)
     if zone is not None:
-        if zone not in available_timezones():
-            raise Invalid("zone", Text("There is no such time zone.", "没有这个时区。"), field="zone")
         row.zone = zone
     if currency is not None:
-        if currency.upper() not in Locale("en").currencies:
-            raise Invalid("currency", Text("There is no such currency.", "没有这种货币。"), field="currency")
         if currency_was_wrong and currency.upper() != row.currency:
             correction = {"from": row.currency, "to": currency.upper(), "at": clock.micros()}
             row.more["currency_corrections"] = [*row.more.get("currency_corrections", []), correction]
         row.currency = currency.upper()
     if region is not None:
-        if region.upper() not in Locale("en").territories or len(region) != 2:
-            raise Invalid("region", Text("There is no such country.", "没有这个国家或地区。"), field="region")
         row.region = region.upper()
     row.more |= more or {}
     row.version += 1

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from typing import Any, Literal
 
-from regulars.kernel.errors import Invalid
+from regulars.kernel.errors import Faults, Invalid
 from regulars.kernel.languages import Text
 
 PERCENTS = (10, 20, 25, 40, 50, 60, 75, 80, 90, 95)
@@ -19,7 +19,16 @@ MOST = 10**15
 MOST_DAYS = 100_000
 """No cut-off is larger: amounts and orders, days and percents. Beyond it is a slip, and sums would overflow."""
 _TOO_MUCH = Text(en="This number is too large, or below zero.", zh="数字过大，或小于 0。")
-
+_ORDER = Text(en="Give four numbers, each greater than the one before.", zh="请填写四个由小到大的数字。")
+_GAPS = Text(en="The least rhythm is above the greatest.", zh="最短周期大于最长周期。")
+_LOST = Text(en="Lost can't come before dormant.", zh="“流失”不能早于“沉睡”。")
+_PERCENT = Text(en="A percentage between 0 and 100.", zh="请填写 0 到 100 之间的百分比。")
+_POSITIVE = frozenset(
+    {
+        *("own_rhythm_visits", "gap_default", "gap_least", "gap_most", "dormant_percent", "lost_percent"),
+        *("churn_window_days", "churn_silent_days", "overdue_percent"),
+    }
+)
 
 _SCORED = {
     "quintiles": Text(
@@ -70,48 +79,32 @@ class Cutoffs:
     """Overdue from more than this percentage of the customer's own rhythm, never before so many days."""
 
     def __post_init__(self) -> None:
-        for name in ("rfm_recency", "rfm_orders", "rfm_net"):
-            cuts = getattr(self, name)
-            if any(abs(cut) > MOST for cut in cuts):
-                raise Invalid("cutoffs.most", _TOO_MUCH, field=name)
-            if len(cuts) != 4 or any(a >= b for a, b in pairwise(cuts)):
-                raise Invalid(
-                    "cutoffs.order",
-                    Text(en="Give four numbers, each greater than the one before.", zh="请填写四个由小到大的数字。"),
-                    field=name,
-                )
-        for name in (
-            *("own_rhythm_visits", "gap_default", "gap_least", "gap_most", "dormant_percent", "lost_percent"),
-            *("churn_window_days", "churn_silent_days", "overdue_percent"),
-        ):
-            if getattr(self, name) < 1:
-                raise Invalid("cutoffs.positive", Text(en="Must be at least 1.", zh="不能小于 1。"), field=name)
+        """Raises Invalid at the first setting that can't be, with the others."""
+        faults = Faults()
         for setting in fields(self):
-            value = getattr(self, setting.name)
-            if isinstance(value, int) and not 0 <= value <= MOST_DAYS:
-                raise Invalid("cutoffs.most", _TOO_MUCH, field=setting.name)
-        if self.own_rhythm_visits < 2:
-            raise Invalid(
-                "cutoffs.rhythm", Text(en="A rhythm needs at least 2.", zh="至少需要 2 次。"), field="own_rhythm_visits"
-            )
-        if self.gap_least > self.gap_most:
-            raise Invalid(
-                "cutoffs.gaps",
-                Text(en="The least rhythm is above the greatest.", zh="最短周期大于最长周期。"),
-                field="gap_least",
-            )
-        if self.lost_percent < self.dormant_percent or self.lost_least_days < self.dormant_least_days:
-            raise Invalid(
-                "cutoffs.lost",
-                Text(en="Lost can't come before dormant.", zh="“流失”不能早于“沉睡”。"),
-                field="lost_percent",
-            )
-        if not 0 <= self.churn_spend_percent <= 100:
-            raise Invalid(
-                "cutoffs.percent",
-                Text(en="A percentage between 0 and 100.", zh="请填写 0 到 100 之间的百分比。"),
-                field="churn_spend_percent",
-            )
+            with faults.caught():
+                self._check(setting.name)
+        faults.tell()
+
+    def _check(self, name: str) -> None:
+        value = getattr(self, name)
+        if name in ("rfm_recency", "rfm_orders", "rfm_net"):
+            if any(abs(cut) > MOST for cut in value):
+                raise Invalid("cutoffs.most", _TOO_MUCH, field=name)
+            if len(value) != 4 or any(a >= b for a, b in pairwise(value)):
+                raise Invalid("cutoffs.order", _ORDER, field=name)
+        if name in _POSITIVE and value < 1:
+            raise Invalid("cutoffs.positive", Text(en="Must be at least 1.", zh="不能小于 1。"), field=name)
+        if isinstance(value, int) and not 0 <= value <= MOST_DAYS:
+            raise Invalid("cutoffs.most", _TOO_MUCH, field=name)
+        if name == "own_rhythm_visits" and value < 2:
+            raise Invalid("cutoffs.rhythm", Text(en="A rhythm needs at least 2.", zh="至少需要 2 次。"), field=name)
+        if name == "gap_least" and value > self.gap_most:
+            raise Invalid("cutoffs.gaps", _GAPS, field=name)
+        if name == "lost_percent" and (value < self.dormant_percent or self.lost_least_days < self.dormant_least_days):
+            raise Invalid("cutoffs.lost", _LOST, field=name)
+        if name == "churn_spend_percent" and not 0 <= value <= 100:
+            raise Invalid("cutoffs.percent", _PERCENT, field=name)
 
     def said(self) -> dict[str, object]:
         """The numbers in force by the names under which explanations hold a place for them."""

@@ -28,32 +28,32 @@ GROUPS: dict[str, Text] = dict(zip(get_args(Group), _NAMES, strict=True))
 # nothing. A sentence such as "here not long ago" would contradict the days that stand beside it.
 MEANING: dict[str, Text] = {
     "champions": Text(
-        en="High scores: recency 4 or 5, frequency and money over 3 on average.",
-        zh="得分高：最近购买 4 或 5 分，频次与金额平均高于 3 分。",
+        en="The best scores overall: R 4 or 5, F and M averaging above 3.",
+        zh="整体得分最高：R 4–5 分，F 与 M 平均超过 3 分。",
     ),
     "loyal": Text(
-        en="Solid scores: recency 3 with frequency and money over 2 on average, or recency 4 or 5 with over 2 and "
-        "up to 3.",
-        zh="得分稳健：最近购买 3 分且频次与金额平均高于 2 分，或最近购买 4、5 分且平均高于 2 分、不超过 3 分。",
+        en="Solid, a step below the best: R 3 or more, F and M averaging above 2, but not above 3 where R is 4 or 5.",
+        zh="得分稳健，距头部一步之遥：R 3 分起，F 与 M 平均超过 2 分；R 4–5 分的，平均不超过 3 分。",
     ),
     "potential": Text(
-        en="Recency 3 or more, frequency and money 2 or less on average: room to grow. Or bought once, with recency 3.",
-        zh="最近购买 3 分及以上，频次与金额平均不超过 2 分，有提升空间；或只买过一次，最近购买 3 分。",
+        en="Room to grow: R 3 or more, F and M averaging 2 or less. Who bought once: R 3.",
+        zh="值得培养：R 3 分起，F 与 M 平均不超过 2 分；只买过一次的，R 为 3 分。",
     ),
-    "new": Text(en="Bought once so far, with recency 4 or 5.", zh="只买过一次，最近购买 4 或 5 分。"),
+    "new": Text(en="The first order so far: bought once, R 4 or 5.", zh="首单客户：只买过一次，R 4–5 分。"),
     "needs_attention": Text(
-        en="Good for frequency and money, low for recency: over 2 on average with recency 2, or over 3 with recency 1.",
-        zh="频次与金额好、最近购买得分低：平均高于 2 分而最近购买 2 分，或平均高于 3 分而最近购买 1 分。",
+        en="Worth winning back: R 2 with F and M averaging above 2, or R 1 with them above 3.",
+        zh="值得挽回：R 2 分、F 与 M 平均超过 2 分，或 R 1 分、平均超过 3 分。",
     ),
     "dormant": Text(
-        en="Recency 2, frequency and money 2 or less on average. Or bought once, with recency 2.",
-        zh="最近购买 2 分，频次与金额平均不超过 2 分；或只买过一次，最近购买 2 分。",
+        en="Falling behind: R 2, F and M averaging 2 or less. Who bought once: R 2.",
+        zh="得分偏低：R 2 分，F 与 M 平均不超过 2 分；只买过一次的，R 为 2 分。",
     ),
     "lost": Text(
-        en="Recency 1, frequency and money 3 or less on average. Or bought once, with recency 1.",
-        zh="最近购买 1 分，频次与金额平均不超过 3 分；或只买过一次，最近购买 1 分。",
+        en="At the bottom: R 1, F and M averaging 3 or less. Who bought once: R 1.",
+        zh="得分垫底：R 1 分，F 与 M 平均不超过 3 分；只买过一次的，R 为 1 分。",
     ),
 }
+"""R, F and M: the scores of recency, frequency and money. "只买过一次的" and "who bought once" have their own rule."""
 
 _C, _L, _P, _N, _A, _D, _X = GROUPS
 

@@ -13,7 +13,7 @@ from regulars.accounts.actors import Actor
 from regulars.accounts.services import audit
 from regulars.eventlog.queries import names_seen
 from regulars.kernel import clock, ids
-from regulars.kernel.errors import Conflict, Invalid, NotFound
+from regulars.kernel.errors import Conflict, Faults, Invalid, NotFound
 from regulars.kernel.languages import Text
 from regulars.webhooks import addresses
 from regulars.webhooks.models import Delivery, Endpoint
@@ -46,6 +46,8 @@ def _nearest(name: str) -> str | None:
 def _names(events: Sequence[str]) -> list[str]:
     """Event names that exist: those of the catalogue, and those seen in the log."""
     names = list(dict.fromkeys(name.strip() for name in events))
+    if names == [""]:
+        raise Invalid("events", Text("Choose at least one event.", "请至少选择一个事件。"), field="events")
     unknown = [name for name in names if name not in catalog.CATALOG]
     if unknown:
         seen = names_seen(unknown)
@@ -67,16 +69,31 @@ def _label(name: str) -> str:
     return name.strip()
 
 
+def _fill(row: Endpoint, *, url: str | None, name: str | None, events: Sequence[str] | None) -> None:
+    """What is given. Raises Invalid with all that is wrong."""
+    faults = Faults()
+    with faults.caught():
+        if url is not None:
+            addresses.resolved(url)
+            row.url = addresses.checked(url)
+    with faults.caught():
+        if name is not None:
+            row.name = _label(name)
+    with faults.caught():
+        if events is not None:
+            row.events = _names(events)
+    faults.tell()
+
+
 @transaction.atomic
 def add_endpoint(*, url: str, events: Sequence[str], by: Actor, name: str = "") -> tuple[int, str]:
     """The endpoint's id and the secret that signs. `events` empty: all. Raises Invalid for an address that can't be
     reached from here or is private, and for events that don't exist.
     """
     by.require("webhooks.edit")
-    addresses.resolved(url)
-    row = Endpoint.objects.create(
-        url=addresses.checked(url), name=_label(name), events=_names(events), secret=_secret()
-    )
+    row = Endpoint(secret=_secret())
+    _fill(row, url=url, name=name, events=events)
+    row.save()
     audit(by=by, action="Webhook Added", object_kind="webhook", object_id=row.pk, details={"events": row.events})
     return row.pk, row.secret
 
@@ -96,13 +113,7 @@ def change_endpoint(
     """Change what is given. What waits stays in line and goes to the new address."""
     by.require("webhooks.edit")
     row = _row(id)
-    if url is not None:
-        addresses.resolved(url)
-        row.url = addresses.checked(url)
-    if events is not None:
-        row.events = _names(events)
-    if name is not None:
-        row.name = _label(name)
+    _fill(row, url=url, name=name, events=events)
     if active is not None:
         row.active, row.paused_reason = active, ""
     row.save()

@@ -34,9 +34,10 @@ def _answered(request: ConsoleRequest, id: int, part: str, context: Callable[[in
 @require_POST
 def tag(request: ConsoleRequest, id: int) -> HttpResponse:
     name = request.POST.get("tag", "")
-    if services.tag(customer_ids=[id], name=name, by=request.actor):
+    done = services.tag(customer_ids=[id], name=name, by=request.actor)
+    if done.customer_ids:
         said = Text("Tagged “{name}”.", "已添加标签“{name}”。").filled(name=name.strip())
-        toast(request, said, undo=reverse("customers:untag", args=[id]), fields={"tag": name})
+        toast(request, said, undo=reverse("customers:undo-tag"), fields={"addition": done.addition})
     return _answered(request, id, "_tags.html", customer_page.tags_context)
 
 

@@ -116,8 +116,19 @@ def tag_many(request: ConsoleRequest) -> HttpResponse:
         done = services.tag(customer_ids=_chosen(request), name=name, by=request.actor)
     except Invalid as problem:
         return _not_done(request, problem)
-    said = Text("Tagged {n} customers.", "已给 {n} 位客户打标签。")
-    _told(request, done, reverse("customers:untag-many"), said, {"tag": name})
+    said = Text("Tagged {n} customers.", "已给 {n} 位客户打标签。").filled(n=formatting.number(len(done.customer_ids)))
+    undo = reverse("customers:undo-tag") if done.customer_ids else ""
+    toast(request, said, undo=undo, fields={"addition": done.addition})
+    return back(request, "customers:list")
+
+
+@page(capability="tags.edit")
+@require_POST
+def undo_tag(request: ConsoleRequest) -> HttpResponse:
+    """Undo tagging, of one customer or thousands."""
+    done = services.undo_tag(addition=request.POST.get("addition", ""), by=request.actor)
+    said = Text("The tag is off {n} customers again.", "已从 {n} 位客户撤回标签。")
+    toast(request, said.filled(n=formatting.number(len(done))), kind="note")
     return back(request, "customers:list")
 
 

@@ -8,6 +8,7 @@ urlpatterns = [
     path("/add", changes.add, name="add"),
     path("/tag", lists.tag_many, name="tag-many"),
     path("/untag", lists.untag_many, name="untag-many"),
+    path("/tag/undo", lists.undo_tag, name="undo-tag"),
     path("/retag", lists.retag, name="retag"),
     path("/notes", lists.note_many, name="note-many"),
     path("/notes/delete", lists.delete_notes, name="delete-notes"),

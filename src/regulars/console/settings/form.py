@@ -9,7 +9,7 @@ from regulars.accounts.queries import Business
 from regulars.analytics import rfm
 from regulars.analytics.cutoffs import Cutoffs
 from regulars.kernel import money
-from regulars.kernel.errors import Invalid
+from regulars.kernel.errors import Faults, Invalid
 from regulars.kernel.languages import Text
 
 
@@ -79,12 +79,24 @@ def _cut(given: Mapping[str, str], name: str, place: int, currency: str) -> int:
 
 
 def cutoffs_from(given: Mapping[str, str], currency: str) -> Cutoffs:
-    """Raises Invalid with the field for what can't be."""
+    """Raises Invalid with the field for what can't be, and everything else that can't."""
     names = []
     for key, usual in rfm.GROUPS.items():
         en, zh = given.get(f"group_{key}_en", "").strip()[:40], given.get(f"group_{key}_zh", "").strip()[:40]
         if en or zh:
             names.append((key, en or usual.en, zh or usual.zh))
-    numbers: dict[str, Any] = {field.name: _whole(given, field.name) for field in (*LIFECYCLE, *CHURN)}
-    cuts: dict[str, Any] = {name: tuple(_cut(given, name, place, currency) for place in range(4)) for name, _ in CUTS}
-    return Cutoffs(rfm="fixed" if given.get("rfm") == "fixed" else "quintiles", names=tuple(names), **numbers, **cuts)
+    faults, read = Faults(), dict[str, Any]()
+    for field in (*LIFECYCLE, *CHURN):
+        with faults.caught():
+            read[field.name] = _whole(given, field.name)
+    for name, _ in CUTS:
+        cuts = []
+        for place in range(4):
+            with faults.caught():
+                cuts.append(_cut(given, name, place, currency))
+        if len(cuts) == 4:
+            read[name] = tuple(cuts)
+    with faults.caught():  # what can't be read is judged as if it were left as usual
+        cutoffs = Cutoffs(rfm="fixed" if given.get("rfm") == "fixed" else "quintiles", names=tuple(names), **read)
+    faults.tell()
+    return cutoffs

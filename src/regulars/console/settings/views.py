@@ -14,7 +14,7 @@ from regulars.console import explanations, formatting
 from regulars.console.requests import ConsoleRequest, page
 from regulars.console.settings import form
 from regulars.console.toasts import toast
-from regulars.kernel.errors import Problem
+from regulars.kernel.errors import Faults, Problem
 from regulars.kernel.languages import Text
 from regulars.wiring.refreshes import start_refresh
 
@@ -38,14 +38,17 @@ def settings(request: ConsoleRequest) -> HttpResponse:
     business, problem = formatting.business(), None
     values = form.filled(business, explanations.cutoffs())
     if request.method == "POST":
+        own = {name: request.POST.get(name, "") for name in ("name", "zone", "currency", "region")}
+        faults = Faults()
         try:
-            cutoffs = form.cutoffs_from(request.POST, request.POST.get("currency") or business.currency)
+            with faults.caught():
+                services.checked_settings(**own)
+            with faults.caught():
+                cutoffs = form.cutoffs_from(request.POST, own["currency"] or business.currency)
+            faults.tell()
             services.change_settings(
-                name=request.POST.get("name", ""),
-                zone=request.POST.get("zone", ""),
-                currency=request.POST.get("currency", ""),
+                **own,
                 currency_was_wrong=request.POST.get("currency_was_wrong") == "1",
-                region=request.POST.get("region", ""),
                 more={
                     "cutoffs": cutoffs.to_json(),
                     "as_of": "today" if request.POST.get("as_of") == "today" else "auto",

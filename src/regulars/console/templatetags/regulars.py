@@ -228,13 +228,13 @@ def fault(problem: Problem | None, field: str) -> SafeString:
 
 
 @register.simple_tag
-def invalid(problem: Problem | None, field: str) -> SafeString:
-    """Attributes for the input of a field that is wrong; put inside its tag. Of several with autofocus a browser takes
-    the first on the page.
+def invalid(problem: Problem | None, field: str, hint: str = "") -> SafeString:
+    """Attributes for the input of a field that is wrong; put inside its tag, with the id of the hint that it has. Of
+    several with autofocus a browser takes the first on the page.
     """
     if problem is None or problem.at(field) is None:
-        return mark_safe("")
-    return format_html(' aria-invalid="true" aria-describedby="fault-{}" autofocus', field)
+        return format_html(' aria-describedby="{}"', hint) if hint else mark_safe("")
+    return format_html(' aria-invalid="true" aria-describedby="{}" autofocus', f"fault-{field} {hint}".strip())
 
 
 @register.simple_tag(takes_context=True)

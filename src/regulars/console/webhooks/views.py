@@ -41,9 +41,7 @@ def _events_given(request: ConsoleRequest) -> list[str]:
     for mark in "，、；;\r\n":
         others = others.replace(mark, ",")
     names = request.POST.getlist("events") + [name.strip() for name in others.split(",") if name.strip()]
-    if not names:
-        raise Invalid("events", Text("Choose at least one event.", "请至少选择一个事件。"), field="events")
-    return names
+    return names or [""]  # none of them: the service says so, with what else is wrong
 
 
 def _form(request: ConsoleRequest, known: queries.EndpointRow | None, problem: Problem | None = None) -> HttpResponse:
@@ -62,7 +60,8 @@ def _form(request: ConsoleRequest, known: queries.EndpointRow | None, problem: P
     ]
     context = {
         "known": known, "given": given, "which": which, "chosen": chosen, "others": others,
-        "groups": [(text, entries) for text, entries in groups if entries], "problem": problem,
+        "groups": [(text, some, any(entry.name in chosen for entry in some)) for text, some in groups if some],
+        "problem": problem, "no_events": problem and problem.at("events") and not others,
     }  # fmt: skip
     return render(request, "console/webhooks/edit.html", context, status=problem.status if problem else 200)
 

@@ -27,7 +27,7 @@ from regulars.customers.services.profile import Contested, undo_profile_change, 
 from regulars.customers.services.resolve import Claim, erased_until, resolve
 from regulars.customers.services.sharing import ask_again, settle_identity
 from regulars.customers.services.stores import save_store
-from regulars.customers.services.tags import Untagged, retag, tag, untag
+from regulars.customers.services.tags import Tagged, Untagged, retag, tag, undo_tag, untag
 
 __all__ = [
     "Claim",
@@ -36,6 +36,7 @@ __all__ = [
     "ImportOutcome",
     "Person",
     "RemovedIdentity",
+    "Tagged",
     "Untagged",
     "add_customer",
     "add_identity",
@@ -63,6 +64,7 @@ __all__ = [
     "tag",
     "undo_consent",
     "undo_profile_change",
+    "undo_tag",
     "unmerge",
     "untag",
     "update_profile",

@@ -35,23 +35,52 @@ def _changed(action: str, customers: list[int], tag: str, by: Actor) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """The customers newly tagged, and what `undo_tag` takes."""
+
+    customer_ids: list[int]
+    addition: str
+
+
 @transaction.atomic
-def tag(*, customer_ids: Sequence[int], name: str, by: Actor) -> list[int]:
-    """Tag customers (ids of any of their records); those newly tagged, so that `untag` of these undoes it."""
+def tag(*, customer_ids: Sequence[int], name: str, by: Actor) -> Tagged:
+    """Tag customers (ids of any of their records). Who has the tag already is left as they are."""
     by.require("tags.edit")
     name = named(name)
     row, _ = Tag.objects.get_or_create(key=name.casefold()[:50], defaults={"name": name})
     done: list[int] = []
+    now = clock.now()
     for piece in pieces(dict.fromkeys(customer_ids)):
         roots = set(Customer.objects.filter(id__in=piece, erased_at=None).values_list("root_id", flat=True))
         roots -= set(
             Tagging.objects.filter(tag=row, customer__root_id__in=roots).values_list("customer__root_id", flat=True)
         )
-        now = clock.now()
         fresh = [Tagging(tag=row, customer_id=root, by=by.ref, at=now) for root in sorted(roots)]
         Tagging.objects.bulk_create(fresh, ignore_conflicts=True)
         done += sorted(roots)
     _changed("Tag Added", done, row.name, by)
+    return Tagged(done, f"{row.pk}-{clock.micros(now)}")
+
+
+@transaction.atomic
+def undo_tag(*, addition: str, by: Actor) -> list[int]:
+    """Undo `tag`: the taggings that it made go and no others, so that whoever had the tag by another record, merged
+    with since, keeps it. The customers that don't have it any more. Only who tagged can undo it so.
+    """
+    by.require("tags.edit")
+    id, _, at = addition.partition("-")
+    if not (id.isascii() and id.isdigit() and len(id) < 19 and at.isascii() and at.isdigit() and len(at) < 17):
+        return []
+    made = Tagging.objects.filter(tag=int(id), by=by.ref, at=clock.from_micros(int(at)))
+    roots = sorted(set(made.values_list("customer__root_id", flat=True)))
+    name = Tag.objects.filter(id=int(id)).values_list("name", flat=True).first() or ""
+    made.delete()
+    done: list[int] = []
+    for piece in pieces(roots):
+        have = Tagging.objects.filter(tag=int(id), customer__root_id__in=piece)
+        done += sorted(set(piece) - set(have.values_list("customer__root_id", flat=True)))
+    _changed("Tag Removed", done, name, by)
     return done
 
 

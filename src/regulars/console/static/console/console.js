@@ -95,6 +95,8 @@
     if (!field.reportValidity()) e.preventDefault();
     field.required = false;
   });
+  // what a phone folds away stands open where there is room
+  if (innerWidth >= 768) document.querySelectorAll("details[data-open-wide]").forEach(function (d) { d.open = true; });
   // another's value for a field takes the place of the own
   on("click", "[data-take]", function (e, button) {
     var field = document.getElementById(button.dataset.take);
