@@ -79,7 +79,7 @@ spark: setup
 	REGULARS_TEST_POSTGRES=1 $(BIN)/python -m tools.spark .spark -- $(BIN)/python -m pytest -m spark
 
 bench: setup
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench --record
 
 screenshots: setup
 	tools/browser

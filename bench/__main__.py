@@ -1,4 +1,5 @@
-"""Every piece of work in order: `python -m bench [WORK …] [--full | --times N] [--record]`.
+"""Every piece of work in order: `python -m bench [WORK …] [--times N] [--record]`, each at the size its aim speaks of if
+none is named.
 
 Prints for each figure: value, floor or peer measured in the same run, ratio, peak memory, load average before. All of it
 goes as JSON lines to bench/results/ (not in git); with --record also to bench/recorded.jsonl, from which the table of
@@ -23,8 +24,10 @@ import psutil
 from bench.figure import Figure, Size
 
 HERE = Path(__file__).parent
-WORKS = ("ingest", "intake", "imports", "refresh", "scaled", "live", "pages", "clv")
-"""In the order in which they run."""
+WORKS = {"ingest": 1, "intake": 1, "imports": 1, "refresh": 50, "scaled": 1, "live": 1, "pages": 50, "clv": 1}
+"""In the order in which they run, with the size that its aim speaks of."""
+OWN = ("README.md", "recorded.jsonl", "growth.jsonl", "pictures")
+"""What measuring itself writes: changes there don't make the measured code another."""
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 
@@ -101,11 +104,16 @@ def measure(work: str, size: Size) -> list[dict[str, Any]]:
 
 
 def commit() -> str:
+    """The commit that is measured, with a mark when files differ from it."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", "-C", HERE, *arguments], capture_output=True, text=True).stdout.strip()
+
     try:
-        told = subprocess.run(["git", "-C", HERE, "describe", "--always", "--dirty"], capture_output=True, text=True)
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", "..", *(f":!{name}" for name in OWN))
+        return git("describe", "--always") + ("-dirty" if changed else "")
     except FileNotFoundError:
         return ""
-    return told.stdout.strip()
 
 
 def number(value: float) -> str:
@@ -133,7 +141,10 @@ def record(
     kept = [json.loads(line) for line in file.read_text("utf-8").splitlines()] if file.exists() else []
     new = {(row["work"], row["times"]) for row in rows}
     kept = [row for row in kept if (row["work"], row["times"]) not in new] + rows
-    kept.sort(key=lambda row: (WORKS.index(row["work"]) if row["work"] in WORKS else len(WORKS), row["times"]))
+    order = list(WORKS)
+    kept = sorted(
+        (row for row in kept if row["work"] in WORKS), key=lambda row: (order.index(row["work"]), row["times"])
+    )
     file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept), encoding="utf-8")
     heads = ("work", "what", "figure", "floor or peer", "ratio", "aim", "peak memory", "load before", "day, commit")
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
@@ -148,18 +159,16 @@ def record(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("works", nargs="*", metavar="WORK", help=", ".join(WORKS))
-    parser.add_argument("--full", action="store_true", help="1,000,000 customers, 20,000,000 events")
-    parser.add_argument("--times", type=int, default=1, help="20,000 customers and 400,000 events, so many times")
+    parser.add_argument("--times", type=int, help="20,000 customers and 400,000 events, so many times")
     parser.add_argument("--record", action="store_true", help="renew the table of bench/README.md")
     parser.add_argument("--into", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     unknown = set(options.works) - set(WORKS)
     if unknown:
         parser.error(f"no such piece of work: {', '.join(sorted(unknown))}; there are {', '.join(WORKS)}")
-    size = Size(50 if options.full else options.times)
     if options.into is not None:
         with os.fdopen(options.into, "w", encoding="utf-8") as out:
-            for figure in importlib.import_module(f"bench.{options.works[0]}").figures(size):
+            for figure in importlib.import_module(f"bench.{options.works[0]}").figures(Size(options.times)):
                 print(json.dumps(asdict(figure), ensure_ascii=False), file=out, flush=True)
         return
     rows, failed = [], []
@@ -168,7 +177,7 @@ def main() -> None:
     print(machine(), flush=True)
     for work in options.works or WORKS:
         try:
-            told = measure(work, size)
+            told = measure(work, Size(options.times or WORKS[work]))
         except subprocess.CalledProcessError as error:
             print(f"{work}: failed, exit code {error.returncode}", flush=True)
             failed.append(work)

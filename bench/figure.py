@@ -18,8 +18,8 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much work: 1 by default (minutes for all pieces), 50 for `--full`; growth asks for 1, 10 and 50. A piece whose
-    work isn't made of customers and events takes its own measure from `times`.
+    """How much work; growth asks for 1, 10 and 50 times. A piece whose work isn't made of customers and events takes its
+    own measure from `times`.
     """
 
     times: int = 1

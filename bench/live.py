@@ -126,7 +126,7 @@ def figures(size: Size) -> Iterator[Figure]:
                 watch.one(watched.pop(), f"warm{len(watched)}")
             watch.shown.clear()
             watch.scored.clear()
-            at_first, computed = server.memory(), sum(server.process.cpu_times()[:2])
+            at_first, computed = server.memory(), server.computed()
             stream = Stream(server, streamed)
             stream.start()
             begun = time.monotonic()
@@ -139,7 +139,7 @@ def figures(size: Size) -> Iterator[Figure]:
             while len(watch.scored) == before:  # behind everything that was sent
                 watch.one(watched.pop(), f"last{len(watched)}")
             behind = watch.scored.pop()
-            at_last, computed = server.memory(), sum(server.process.cpu_times()[:2]) - computed
+            at_last, computed = server.memory(), server.computed() - computed
     rate = stream.sent / took
     busy = f"{computed / took:.2f} processors busy, {stream.refused} refused"
     yield Figure("events taken in meanwhile", rate, "events/s", "asked", RATE, memory=at_last, note=busy)

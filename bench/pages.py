@@ -159,8 +159,8 @@ def figures(size: Size) -> Iterator[Figure]:
             every = [took for path in found if path.startswith("/api/") == belongs for took in found[path]]
             yield Figure(f"{kind}, {visits} visits, p50", statistics.median(every), "ms", memory=memory)
             worst = p95(every)
-            yield Figure(f"{kind}, {visits} visits, p95", worst, "ms", aim=f"≤ {AIM:.0f}", reached=worst <= AIM,
-                         memory=memory)  # fmt: skip
+            yield Figure(f"{kind}, {visits} visits, p95", worst, "ms", aim=f"≤ {AIM:.0f} at 50×",
+                         reached=worst <= AIM if size.times >= 50 else None, memory=memory)  # fmt: skip
     missed = [path for path in first if p95(first[path]) > AIM]
     for row in _profiled(home, missed, server.api_key):
         took, path = row["took"] * 1000, row["path"]
