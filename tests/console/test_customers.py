@@ -38,6 +38,9 @@ LISTS = [
     ("?recency_max=20", ["rain", "eve"]),
     ("?store=西湖店", ["ming", "rain", "eve"]),
     ("?first=2026-06", ["eve"]),
+    ("?first=2026-06-03..2026-06-10", ["eve"]),
+    ("?first=2026-06-11..2026-06-29", []),
+    ("?first=2026-06-11..", ["ming", "rain", "eve"]),
     ("?bought_store=西湖店&since=2026-06-20", ["rain"]),
     ("?bought_channel=web", []),
     ("?chance_min=0", []),  # of so few people nobody's chance can be told

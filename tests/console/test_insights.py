@@ -158,3 +158,17 @@ def test_what_to_do_next_leads_to_as_many_people_as_it_says(manager: Client, jud
     )
     told = [(url, int(re.search(r"\d+", re.sub(r"<[^>]+>", "", text))[0])) for url, text in steps]  # type: ignore[index]
     assert told and [(url, _people(manager, url)) for url, _ in told] == told
+
+
+@pytest.mark.parametrize(("period", "number"), [("7", "0"), ("28", "1"), ("90", "1")])
+def test_new_buyers_of_the_overview_are_those_that_its_links_list(
+    judged: dict[str, int], as_role: Any, period: str, number: str
+) -> None:
+    """Only =Eve began lately: 20 days ago."""
+    client = as_role("marketer")
+    page = client.get(f"/overview?period={period}").content.decode()
+    links = set(re.findall(r'href="(/customers\?first=[^"]*)"', page))
+    assert len(links) == 1 and re.findall(r'<a class="text-reset" href="/customers[^"]*">(\w+)</a>', page) == [number]
+    listed = client.get(links.pop().replace("&amp;", "&")).content.decode()
+    assert ("=Eve</a>" in listed) is ("=Eve</a>" in page) is (number == "1")
+    assert "李明</a>" not in listed and "王小雨</a>" not in listed

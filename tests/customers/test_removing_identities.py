@@ -8,6 +8,7 @@ import pytest
 from regulars.accounts.queries import audit
 from regulars.customers import queries
 from regulars.customers.models import Identity, Removed
+from regulars.customers.queries import records_after
 from regulars.customers.services import (
     CustomerRow,
     add_identity,
@@ -20,8 +21,12 @@ from regulars.customers.services import (
     unmerge,
 )
 from regulars.customers.services.resolve import Claim
+from regulars.eventlog import dispatch
 from regulars.eventlog.queries import recent
 from regulars.kernel.errors import Conflict, Forbidden, NotFound
+from regulars.warehouse import engine, feed, refresh
+from regulars.warehouse.queries import customers as people
+from regulars.warehouse.queries import snapshot
 from tests.customers.conftest import MONDAY
 
 Comes = Callable[..., int]
@@ -111,3 +116,36 @@ def test_an_erased_persons_removed_identity_is_gone_for_good(comes: Comes, actor
     assert not Removed.objects.exists() and not Identity.objects.exists()
     with pytest.raises(NotFound):
         restore_identity(removal=gone.removal, by=actors["agent"])
+
+
+def test_who_has_no_identity_left_that_names_a_person_is_known_no_more(
+    comes: Comes, actors: dict[str, Any], home: Any
+) -> None:
+    by, visitor = actors["manager"], comes("anonymous_id=a1")
+
+    def known() -> tuple[bool, list[int], bool, list[int]]:
+        """On the page, in the API's list, in the warehouse's records and in its list of people."""
+        dispatch.number()
+        feed.catch_up()
+        refresh.full()
+        (told,) = engine.read("SELECT bool_or(known) FROM records WHERE customer_id = ?", [visitor])
+        listed = people.page(snapshot(), filters=people.Filters(known=True), limit=9).rows
+        card = queries.get(visitor)
+        return card.known, [one.id for one in queries.page(known=True)], told[0], [row.customer_id for row in listed]
+
+    phone, email = _added(visitor, "phone", PHONE, by), _added(visitor, "email", "li@example.com", by)
+    assert known() == (True, [visitor], True, [visitor])
+    first = remove_identity(identity_id=phone, by=by)
+    assert known() == (True, [visitor], True, [visitor])
+    last = remove_identity(identity_id=email, by=by)
+    assert known() == (False, [], False, [])
+    restore_identity(removal=first.removal, by=by)
+    assert known() == (True, [visitor], True, [visitor])
+    remove_identity(identity_id=phone, by=by)
+    restore_identity(removal=last.removal, by=by)
+    remove_identity(identity_id=email, by=by)  # and all that in one batch
+    assert known() == (False, [], False, [])
+    assert [row.known for row in records_after(0)] == [False]
+    comes("anonymous_id=a1 user_id=u1", minutes=5)  # what comes with events makes known again
+    assert queries.get(visitor).known
+    engine.close()

@@ -175,6 +175,9 @@ EVENTS: tuple[EventType, ...] = (
     EventType("Customer Identified", Identified, "profile", Text("Became known", "身份识别"), Text(
         "When a record gets its first identity that names a person (user id, phone, e-mail, WeChat, member card).",
         "记录首次获得可指认个人的身份（用户 ID、手机号、邮箱、微信、会员卡）时。"), reserved=True),
+    EventType("Customer Unidentified", Identified, "profile", Text("No longer known", "不再可识别"), Text(
+        "When the last identity that named a person is taken away from a customer by hand.",
+        "客户最后一个可指认个人的标识被手动移除时。"), reserved=True),
     EventType("Traits Updated", Told, "profile", Text("Told about itself", "上报资料"), Text(
         "When a tracking client tells who somebody is (an identify call).",
         "跟踪 SDK 上报客户身份与资料时（由 identify 调用产生）。")),

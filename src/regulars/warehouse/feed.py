@@ -62,7 +62,9 @@ _NOT_BY_CUSTOMER = pa.array(facts.NOT_BY_CUSTOMER, pa.string())
 _KEPT = ("position", "told", "last_at", "last_order_day")
 _encode = msgspec.json.Encoder().encode
 _ORDERS = frozenset({"Order Completed", "Order Refunded", "Order Cancelled"})
-_ABOUT_RECORDS = frozenset({"Customer Identified", "Customers Merged", "Customers Unmerged", "Customer Erased"})
+_ABOUT_RECORDS = frozenset(
+    {"Customer Identified", "Customer Unidentified", "Customers Merged", "Customers Unmerged", "Customer Erased"}
+)
 _ORDER_NAMES = pa.array(sorted(_ORDERS), pa.string())
 _SLOT = 900_000_000
 """Offsets of zones change at quarters of an hour at most; in µs."""
@@ -551,14 +553,14 @@ class _Orders:
 def _keep_records(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], events: pa.Table) -> tuple[pa.Table, set[int]]:
     """Bring `records` up to these events; which records changed (a table with their record_id), and those among them
     whose customer did, whose whole history counts otherwise now."""
-    known, structure = set[int](), list[EventRow]()
+    known, structure = dict[int, bool](), list[EventRow]()
     seen = events.select(["record_id", "day"])
     for row, day in zip(rows, events["day"].to_pylist(), strict=True):
         if row.name not in _ABOUT_RECORDS:
             continue
-        if row.name == "Customer Identified":
+        if row.name in ("Customer Identified", "Customer Unidentified"):
             if row.record_id is not None:
-                known.add(row.record_id)
+                known[row.record_id] = row.name == "Customer Identified"  # the last of this batch counts
             continue
         structure.append(row)
         if row.name != "Customer Erased":
@@ -569,10 +571,12 @@ def _keep_records(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], events: 
         return seen, set()
     first = {
         "record_id": seen["record_id"], "customer_id": seen["record_id"],
-        "known": pc.is_in(seen["record_id"], pa.array(sorted(known), pa.int64())),
+        "known": pc.is_in(seen["record_id"], pa.array(sorted(id for id, so in known.items() if so), pa.int64())),
         "erased": pa.repeat(False, seen.num_rows), "created_day": seen["day_min"],
     }  # fmt: skip
     _keep_seen(pen, pa.table(first, schema=RECORDS))
+    if forgotten := [id for id, so in known.items() if not so]:
+        pen.execute("UPDATE records SET known = FALSE WHERE record_id IN (SELECT unnest(?))", [forgotten])
     moved = _restructure(pen, structure) if structure else set()
     touched = pa.array(sorted(moved | set(seen["record_id"].to_pylist())), pa.int64())
     return pa.table({"record_id": touched}), moved

@@ -1,7 +1,8 @@
 """The customers' list as its address says it: filters, order and search, and the chips that show them."""
 
+from calendar import monthrange
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -57,7 +58,7 @@ class Asked:
     risk: bool
     scores: dict[str, int]
     ranges: dict[str, tuple[str, str]]
-    first: date | None  # the first day of the month of the first purchase
+    first: tuple[date, date] | None  # from the first to the last day that the first purchase may be of
     bought: dict[str, str]
     anonymous: bool
     sort: str
@@ -84,7 +85,8 @@ class Asked:
         if self.tag:
             chips.append(Chip(_chip(NAMES["tag"], self.tag), _url(self.given, "tag")))
         if self.first:
-            said = formatting.month(_month(self.first))
+            between = _between(*map(formatting.day, self.first))
+            said = formatting.month(_month(self.first[0])) if self.first_month else str(between)
             chips.append(Chip(_chip(NAMES["first"], said), _url(self.given, "first")))
         if self.bought:
             since, until = (self.bought.get(key) for key in ("since", "until"))
@@ -107,6 +109,11 @@ class Asked:
         return chips
 
     @property
+    def first_month(self) -> str:
+        """The month of the first purchase, "" where days are given."""
+        return f"{self.first[0]:%Y-%m}" if self.first and self.first == _whole_month(self.first[0]) else ""
+
+    @property
     def under_more(self) -> int:
         """How many filters are on of those that the list shows under "More"."""
         chosen = (self.tag, self.first, self.bought, self.risk, self.anonymous)
@@ -119,8 +126,7 @@ class Asked:
             for name, (low, high) in self.ranges.items()
         }
         if self.first:
-            after = (self.first + timedelta(days=31)).replace(day=1)
-            ranges["first_day"] = (clock.day_number(self.first), clock.day_number(after) - 1)
+            ranges["first_day"] = (clock.day_number(self.first[0]), clock.day_number(self.first[1]))
         days = {key: clock.day_number(date.fromisoformat(self.bought[key])) for key in BOUGHT[2:] if key in self.bought}
         found = tuple(card.id for card in queries.find(self.q, limit=MOST_FOUND)) if self.q else None
         return Filters(
@@ -168,7 +174,7 @@ def asked(given: QueryDict) -> Asked:
             for key in RANGES
             if any(ends := (_amount(given.get(f"{key}_min", "")), _amount(given.get(f"{key}_max", ""))))
         },
-        first=_day(f"{given.get('first', '')}-01"),
+        first=_days(given.get("first", "")),
         bought={
             key: value
             for key in BOUGHT
@@ -194,6 +200,26 @@ def _day(text: str) -> date | None:
         return date.fromisoformat(text) if len(text) == 10 else None
     except ValueError:
         return None
+
+
+def between_days(since: date, until: date) -> str:
+    """As `first` in an address has it."""
+    return f"{since.isoformat()}..{until.isoformat()}"
+
+
+def _days(text: str) -> tuple[date, date] | None:
+    """2026-06, a whole month, or 2026-06-01..2026-06-28."""
+    since, _, until = text.partition("..")
+    if until:
+        ends = _day(since), _day(until)
+        return (ends[0], ends[1]) if ends[0] and ends[1] else None
+    day = _day(f"{since}-01")
+    return _whole_month(day) if day else None
+
+
+def _whole_month(day: date) -> tuple[date, date]:
+    first = day.replace(day=1)
+    return first, first.replace(day=monthrange(day.year, day.month)[1])
 
 
 def _month(day: date) -> int:

@@ -97,7 +97,7 @@ def _text(name: str, properties: dict[str, Any]) -> str:
         parts.append(f"{CHANNELS.get(channel, channel)} · {PURPOSES.get(purpose, purpose)}")
     if name == "Profile Updated":
         parts.append(_listed([str(FIELDS.get(f, f)) for f in said("fields") or []]))
-    if name == "Customer Identified":
+    if name in ("Customer Identified", "Customer Unidentified"):
         parts.append(_listed([str(KINDS.get(k, k)) for k in said("kinds") or []]))
     if name in ("Customers Merged", "Customers Unmerged"):
         parts.append(f"#{said('source')} → #{said('target')}")

@@ -10,7 +10,7 @@ from django.utils.http import urlencode
 from regulars.accounts.actors import Actor
 from regulars.analytics import lifecycle
 from regulars.console import charts, formatting
-from regulars.console.customers.filters import asked
+from regulars.console.customers.filters import asked, between_days
 from regulars.console.customers.page import reasons
 from regulars.console.requests import ConsoleRequest, page
 from regulars.customers.queries import by_ids
@@ -56,7 +56,10 @@ def overview(request: ConsoleRequest) -> HttpResponse:
     series = queries.overview.series(moment, days=2 * days)
     risk = queries.risk.totals(moment)
     leaving = queries.customers.page(moment, filters=Filters(warned=True, stages=STAYING), sort="net", limit=SHORT).rows
-    fresh = queries.customers.page(moment, filters=Filters(), sort="first_day", limit=SHORT).rows
+    begun = queries.overview.whole_days(moment, days=days)
+    first = urlencode({"first": between_days(*begun), "sort": "-first_day"})
+    new = asked(QueryDict(first)).filters()
+    fresh = queries.customers.page(moment, filters=new, sort="first_day", limit=SHORT).rows
     lost = queries.customers.page(moment, filters=Filters(stages=("lost",)), sort="last_day", limit=SHORT).rows
     context = {
         "moment": moment,
@@ -73,7 +76,8 @@ def overview(request: ConsoleRequest) -> HttpResponse:
         "stages": _stages(moment),
         "steps": _steps(moment, risk, request.actor),
         "leaving": [(row, ("" if languages.current() == "zh-hans" else " ").join(reasons(row))) for row in leaving],
-        "fresh": [row for row in fresh if row.first_day is not None],
+        "fresh": fresh,
+        "first": first,
         "lost": lost,
         "cards": by_ids([row.customer_id for row in (*leaving, *fresh, *lost)]),
     }

@@ -46,15 +46,28 @@ def add_identity(*, customer_id: int, kind: str, value: str, by: Actor) -> int |
     return row.pk
 
 
-def _identified(root: Customer, kinds: set[str], by: Actor) -> None:
+def _identified(row: Customer, kinds: set[str], by: Actor) -> None:
     named = sorted(kinds & NAMES_A_PERSON)
-    if named and root.identified_at is None:
-        Customer.objects.filter(id=root.pk).update(identified_at=clock.now())
-        display.refresh([root.pk])
+    if named and row.identified_at is None:
+        Customer.objects.filter(id=row.pk).update(identified_at=clock.now())
+        display.refresh([row.root_id])
         record(
-            "Customer Identified", customer_id=root.pk, properties={"kinds": named}, by=by,
-            message_id=f"identified:{root.pk}",
+            "Customer Identified", customer_id=row.pk, properties={"kinds": named}, by=by,
         )  # fmt: skip
+
+
+def _unidentified(root: int, kind: str, by: Actor) -> None:
+    """Nobody is known any more of whom no identity names a person: all the customer's records are a visitor's again."""
+    if kind not in NAMES_A_PERSON:
+        return
+    if Identity.objects.filter(customer__root_id=root, kind__in=NAMES_A_PERSON).exists():
+        return
+    known = Customer.objects.filter(root_id=root).exclude(identified_at=None).order_by("id")
+    records = list(known.values_list("id", flat=True))
+    known.update(identified_at=None)
+    display.refresh([root])
+    for id in records:  # one or two
+        record("Customer Unidentified", customer_id=id, properties={"kinds": [kind]}, by=by)
 
 
 def _may_lead(kind: str, root: int, present: int | None) -> None:
@@ -78,7 +91,7 @@ class RemovedIdentity:
 @transaction.atomic
 def remove_identity(*, identity_id: int, by: Actor, customer_id: int | None = None) -> RemovedIdentity:
     """Take an identity away that was added by hand or in a file: from now on it leads nowhere. Merges that rest on it
-    stay, each can be undone by itself; and who was known stays known, as the log has it.
+    stay, each can be undone by itself. Who is left without any that names a person is known no more.
 
     Raises NotFound (also when it isn't of `customer_id`), and Conflict for one that came with events: it would be back
     with the next one.
@@ -107,6 +120,7 @@ def remove_identity(*, identity_id: int, by: Actor, customer_id: int | None = No
     row.delete()
     begin_generation()
     record("Identity Removed", customer_id=row.customer.root_id, properties={"kind": row.kind}, by=by)
+    _unidentified(row.customer.root_id, row.kind, by)
     return RemovedIdentity(row.customer.root_id, row.kind, removal, merged)
 
 
@@ -129,6 +143,7 @@ def restore_identity(*, removal: str, by: Actor) -> int:
     gone.delete()
     begin_generation()
     record("Identity Added", customer_id=root, properties={"kind": kept["kind"]}, by=by)
+    _identified(gone.customer, {kept["kind"]}, by)
     return root
 
 

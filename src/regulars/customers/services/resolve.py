@@ -253,7 +253,7 @@ def _save(scene: _Scene) -> None:
     update(Customer, ("root_id",), [(scene.root[member], member) for member in sorted(moved)])
     events: list[NewEvent] = [
         compose("Customer Identified", customer_id=record, properties={"kinds": sorted(kinds)}, by=SYSTEM, at=at,
-                message_id=f"identified:{record}")
+                message_id=f"identified:{record}:{clock.micros(at)}")
         for record, (kinds, at) in scene.identified.items()
     ]  # fmt: skip
     events += [

@@ -1,9 +1,11 @@
 """How is the business doing: the last days against as many before them."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from regulars.analytics import metrics
+from regulars.kernel import clock
 from regulars.warehouse.queries.snapshot import Snapshot, remembered
 
 SPANS = (7, 28, 90, 365)
@@ -59,6 +61,11 @@ def figures(snapshot: Snapshot, *, days: int = 28) -> dict[str, Figure]:
         return [(key, now[key], before[key]) for key in now]
 
     return {row[0]: Figure(*row) for row in remembered(snapshot, ("figures", days), ask)}
+
+
+def whole_days(snapshot: Snapshot, *, days: int = 28) -> tuple[date, date]:
+    """The first and the last day of the period of `figures`."""
+    return clock.day_of(snapshot.as_of - days), clock.day_of(snapshot.as_of - 1)
 
 
 def series(snapshot: Snapshot, *, days: int = 28) -> list[Day]:
