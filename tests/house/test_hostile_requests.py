@@ -1,6 +1,7 @@
 """Requests that are no requests, at the port of a whole server: the right 4xx, bounded memory, and it lives on."""
 
 import gzip
+import resource
 import socket
 from base64 import b64encode
 from collections.abc import Iterator
@@ -100,15 +101,50 @@ def test_a_name_that_nobody_allowed_is_told_in_both_languages(asked: Server) -> 
     assert "Traceback" not in asked.log
 
 
-def test_those_who_send_slowly_hold_up_nobody(asked: Server) -> None:
-    lines = []
-    for door in DOORS * 50:
-        lines.append(socket.create_connection(("127.0.0.1", asked.port)))
-        lines[-1].sendall(request(door, "Content-Length: 1000", body=b"{"))
+BEGUN = [
+    b"",
+    b"G",
+    b"POST /v1/track HTTP/1.1\r\nHost: localhost\r\n",
+    b"GET /login HTTP/1.1\r\nX: " + b"x" * 20_000,
+    b"GET /health/tracking HTTP/1.1\r\nHost: localhost\r\n\r\nG",
+    *(request(door, "Content-Length: 1000", body=b"{") for door in DOORS),
+]
+
+
+def test_those_who_hold_connections_hold_up_nobody(asked: Server) -> None:
+    """More of them than there are places, every kind that leaves something open, each sends a byte now and then, and
+    new ones come.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
+    lines: list[socket.socket] = []
     try:
+        for count in (1200, 100, 100):
+            for line in lines:
+                with suppress(OSError):
+                    line.sendall(b"x")
+            for place in range(count):
+                lines.append(socket.create_connection(("127.0.0.1", asked.port), timeout=30))
+                with suppress(OSError):
+                    lines[-1].sendall(BEGUN[place % len(BEGUN)])
+            for page in ("/health", "/health/tracking", "/login"):
+                assert httpx.get(f"{asked.url}{page}", timeout=30).status_code == 200
+            sent = httpx.post(f"{asked.url}/v1/track", content=EVENT, auth=("rw_test", ""), timeout=30)
+            assert sent.status_code == 200
+    finally:
+        for line in lines:
+            line.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_many_half_sent_forms_hold_up_nobody(asked: Server) -> None:
+    """More of them than requests may be on their way to the console at once."""
+    form = request("POST /login", "Content-Length: 1000", body=b"{")
+    lines = [socket.create_connection(("127.0.0.1", asked.port), timeout=30) for _ in range(300)]
+    try:
+        for line in lines:
+            line.sendall(form)
         assert httpx.get(f"{asked.url}/login", timeout=30).status_code == 200
-        sent = httpx.post(f"{asked.url}/v1/track", content=EVENT, auth=("rw_test", ""), timeout=30)
-        assert sent.status_code == 200
     finally:
         for line in lines:
             line.close()

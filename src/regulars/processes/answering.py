@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import resource
 import signal
 import socket
 import threading
@@ -20,6 +21,7 @@ from regulars.kernel.errors import Conflict
 from regulars.kernel.languages import Text
 
 BACKLOG = 1024
+FILES = 16_384  # open at once, if the system lets us
 PATIENCE = 10.0  # seconds for requests under way when the process ends
 
 
@@ -47,6 +49,15 @@ def listening(host: str, port: int) -> socket.socket:
     return one
 
 
+def places() -> int:
+    """How many connections the public port may hold: each may need three files, and others need some too."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < FILES:
+        soft = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return BACKLOG if soft == resource.RLIM_INFINITY else max(64, min(BACKLOG, (soft - 512) // 3))
+
+
 def _bind(one: socket.socket, host: str, port: int) -> None:
     """A process that was killed lets go of its files one after the other: the port may come after the folder's lock."""
     for attempt in range(10):
@@ -65,7 +76,7 @@ class _Adopting(Server):
     def __init__(self, application: Any, opened: socket.socket) -> None:
         super().__init__(
             application, interface=Interfaces.ASGINL, websockets=False, log_enabled=False, backlog=BACKLOG,
-            backpressure=BACKLOG,
+            backpressure=2 * BACKLOG,  # the port is what limits
         )  # fmt: skip
         self._opened = opened
 
@@ -90,7 +101,7 @@ def answer(
         loop.add_signal_handler(signal.SIGTERM, stopped.set)
         if stopping.is_set():
             return
-        front = direct.Front(door, opened, inner.getsockname(), most=BACKLOG) if door else None
+        front = direct.Front(door, opened, inner.getsockname(), most=places()) if door else None
         server = _Adopting(front.named(application) if front else application, inner)
         serving = loop.create_task(server.serve())
         server.on_startup(ready)

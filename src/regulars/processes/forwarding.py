@@ -22,6 +22,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 AT_ONCE = 256  # requests on their way; more are told to come again
+UPLOADS = 64  # of these, those whose body is still coming
+GATHERED = 65_536  # bytes of a body that are waited for before a request goes on its way
 PATIENCE = 300.0  # seconds for the console to say something
 _FROM = b"x-regulars-from"
 # RFC 9110, 7.6.1; "expect" was answered by the server in front.
@@ -46,18 +48,29 @@ def forward(address: str) -> Application:
     """An ASGI application that passes every request on to the socket at `address`."""
     pool = httpcore.AsyncConnectionPool(uds=address, max_connections=AT_ONCE, keepalive_expiry=60)
     waiting = {"read": PATIENCE, "write": PATIENCE, "connect": PATIENCE, "pool": PATIENCE}
-    under_way = 0
+    under_way = uploads = 0
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        nonlocal under_way
-        if under_way >= AT_ONCE:
+        """Who sends slowly takes nobody's way: a body is gathered before, and few are on their way without the end."""
+        nonlocal under_way, uploads
+        gathered, more = b"", True
+        while more and len(gathered) < GATHERED:
+            message = await receive()
+            if message["type"] == "http.disconnect":  # gone, or its body is none
+                await _refuse(send, 400)
+                return
+            gathered += message.get("body", b"")
+            more = message.get("more_body", False)
+        if under_way >= AT_ONCE or (more and uploads >= UPLOADS):
             await _refuse(send, 503)
             return
         under_way += 1
+        uploads += more
         try:
-            await _Passing(scope, receive, send).through(pool, waiting)
+            await _Passing(scope, receive, send, gathered, more).through(pool, waiting)
         finally:
             under_way -= 1
+            uploads -= more
 
     return application
 
@@ -65,8 +78,9 @@ def forward(address: str) -> Application:
 class _Passing:
     """One request on its way there and its answer on its way back."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, gathered: bytes, more: bool) -> None:
         self.scope, self.receive, self.send = scope, receive, send
+        self.gathered, self.more = gathered, more
         self.started = False
         self.sent = asyncio.Event()  # the whole request was read
 
@@ -108,15 +122,12 @@ class _Passing:
 
     async def _pass(self, pool: httpcore.AsyncConnectionPool, waiting: dict[str, float]) -> None:
         scope = self.scope
-        first = await self.receive()
-        if first["type"] == "http.disconnect":
-            raise _Gone
-        headers = _headers(scope, bool(first.get("more_body") or first.get("body")))
+        headers = _headers(scope, self.more or bool(self.gathered))
         query = scope.get("query_string", b"")
         target = scope["raw_path"].partition(b"?")[0] + (b"?" + query if query else b"")
         request = httpcore.Request(
             scope["method"], httpcore.URL(scheme=b"http", host=b"console", port=None, target=target), headers=headers,
-            content=self._body(first), extensions={"timeout": waiting},
+            content=self._body(), extensions={"timeout": waiting},
         )  # fmt: skip
         answer = await pool.handle_async_request(request)
         try:
@@ -129,15 +140,16 @@ class _Passing:
         finally:
             await answer.aclose()
 
-    async def _body(self, message: MutableMapping[str, Any]) -> AsyncIterator[bytes]:
-        while True:
+    async def _body(self) -> AsyncIterator[bytes]:
+        if self.gathered:
+            yield self.gathered
+        while self.more:
+            message = await self.receive()
             if message["type"] == "http.disconnect":
                 raise _Gone
             if message.get("body"):
                 yield message["body"]
-            if not message.get("more_body"):
-                break
-            message = await self.receive()
+            self.more = message.get("more_body", False)
         self.sent.set()
 
 

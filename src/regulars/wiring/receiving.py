@@ -64,7 +64,9 @@ def open_inbox(ring: Callable[[], None] = lambda: None) -> Inbox:
 
 def door_to(box: Inbox) -> door.Door:
     """The tracking API over the inbox, with the write keys of the database."""
-    return door.Door(box, WriteKeys(), events_per_second=settings.TRACK_RATE, url=settings.PUBLIC_URL)
+    return door.Door(
+        box, WriteKeys(), events_per_second=settings.TRACK_RATE, url=settings.PUBLIC_URL, hosts=settings.ALLOWED_HOSTS
+    )
 
 
 def step(news: Bell) -> bool:

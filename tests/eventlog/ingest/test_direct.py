@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from regulars.eventlog.ingest import direct, inbox
+from regulars.eventlog.ingest import direct, inbox, through
 from regulars.eventlog.ingest.door import Door
 from regulars.eventlog.ingest.inbox import Inbox
 from regulars.eventlog.ingest.keys import WriteKeys
@@ -54,7 +55,9 @@ UNUSUAL = [
 
 
 class Port:
-    """A front over an inbox; what is passed on is kept, and answered with "behind" when the client ends."""
+    """A front over an inbox; what is passed on is kept, and answered with "behind" when the client ends, or at once when
+    it says END.
+    """
 
     def __init__(self, folder: Path, path: Path) -> None:
         self.path, self.passed = path, list[bytes]()
@@ -71,7 +74,10 @@ class Port:
 
     async def _run(self, ready: threading.Event) -> None:
         async def behind(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self.passed.append(await reader.read())
+            said = b""
+            while not said.endswith(b"END") and (piece := await reader.read(10_000)):
+                said += piece
+            self.passed.append(said)
             writer.write(b"behind")
             writer.close()
 
@@ -156,7 +162,7 @@ def test_a_body_that_doesnt_come_in_time_is_ended(port: Port, monkeypatch: pytes
     monkeypatch.setattr(direct, "PATIENCE", -1.0)
     with port.client() as client:
         client.sendall(request(b'{"a":1}')[:-1])
-        while not any(one._missing for one in list(port.front._direct)):
+        while not any(one._missing for one in list(port.front._open)):
             pass
         port.loop.call_soon_threadsafe(port.front._sweep)
         answer = b"".join(iter(lambda: client.recv(10_000), b""))
@@ -190,13 +196,34 @@ def test_nothing_is_lost_or_doubled_however_it_is_cut(
     assert answer.endswith(b"behind") == bool(went)
 
 
-def test_more_connections_than_allowed_wait_for_one_to_end(port: Port) -> None:
+def asked(client: socket.socket) -> bytes:
+    client.sendall(request(b"{}"))
+    return client.recv(1000)[:12]
+
+
+def ends(client: socket.socket) -> bool:
+    try:
+        return client.recv(1000) == b""
+    except ConnectionError:
+        return True
+
+
+def test_those_who_say_nothing_make_room_for_those_who_come(port: Port) -> None:
     held = [port.client() for _ in range(3)]
+    held[-1].sendall(b"POST /v1/tr")
+    with port.client() as another:
+        assert asked(another) == b"HTTP/1.1 200"
+        assert ends(held[0]), "who has said nothing for longest"
     for one in held:
-        one.sendall(request(b"{}"))
-        assert one.recv(1000).startswith(b"HTTP/1.1 200")
+        one.close()
+
+
+def test_when_everybody_waits_for_an_answer_others_wait_too(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct._Direct, "spare", lambda self, now: None)
+    held = [port.client() for _ in range(3)]
+    assert [asked(one) for one in held] == [b"HTTP/1.1 200"] * 3
     with port.client() as fourth:
-        fourth.sendall(request(b'{"a":4}'))
+        fourth.sendall(request(b"{}"))
         fourth.settimeout(0.05)
         with pytest.raises(TimeoutError):
             fourth.recv(1000)
@@ -205,3 +232,58 @@ def test_more_connections_than_allowed_wait_for_one_to_end(port: Port) -> None:
         assert fourth.recv(1000).startswith(b"HTTP/1.1 200")
     for one in held:
         one.close()
+
+
+@pytest.mark.parametrize("begun", [b"P", b"GET / HTTP/1.1\r\nHost: x\r\n", request(b"{}", b"Host: y")[:30]])
+def test_a_head_that_doesnt_become_whole_costs_the_web_server_nothing(
+    port: Port, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr(direct, "HEAD_SECONDS", -1.0)
+    with port.client() as client:
+        client.sendall(begun)
+        while not any(one._held for one in list(port.front._open)):
+            pass
+        port.loop.call_soon_threadsafe(port.front._sweep)
+        assert ends(client)
+    assert port.passed == []
+
+
+def test_when_the_web_server_ends_the_client_is_ended_even_if_it_stays(
+    port: Port, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(through, "LINGER_SECONDS", -1.0)
+    with port.client() as client:
+        client.sendall(b"GET /overview HTTP/1.1\r\n\r\nEND")
+        assert client.recv(1000) == b"behind"
+        assert client.recv(1000) == b""
+        port.loop.call_soon_threadsafe(port.front._sweep)
+        while port.front._open:
+            pass
+
+
+def test_only_who_waits_for_an_answer_may_be_silent() -> None:
+    clock = [0.0]
+    one = through.Through(SimpleNamespace(get_write_buffer_size=lambda: 0), lambda: clock[0])
+    seen = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        for _ in range(2):
+            clock[0] += 100
+            seen.append((one.spare(clock[0]), one.over(clock[0])))
+            await receive()
+        clock[0] += 10_000
+        seen.append((one.spare(clock[0]), one.over(clock[0])))
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"x", "more_body": len(seen) < 2}
+
+    asyncio.run(one.watched(application, {}, receive, None))  # type: ignore[arg-type]
+    assert seen == [((1, 0.0), True), ((1, 0.0), True), (None, False)], "a body that is coming, then a live stream"
+    assert (one.spare(10_300), one.over(10_300)) == ((0, 10_200), True)
+
+
+def test_connections_are_counted_by_address_and_by_the_network_of_one_customer() -> None:
+    places = ["203.0.113.9", "::ffff:203.0.113.9", "2001:db8:1:2::3", "2001:db8:1:2:ffff::", "fe80::1%eth0", ""]
+    assert [direct.whose(place) for place in places] == [
+        "203.0.113.9", "203.0.113.9", "2001:db8:1:2::/64", "2001:db8:1:2::/64", "fe80::/64", "",
+    ]  # fmt: skip

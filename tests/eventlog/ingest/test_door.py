@@ -247,18 +247,38 @@ def test_answers_to_a_browser_may_be_read_by_it(tracking: Any) -> None:
 
 
 def test_browser_clients_get_their_settings(tracking: Any) -> None:
-    shop = tracking()
-    segment = shop.ask("GET", "/v1/projects/shop/settings", b"", {"Host": "t.example:8000", "Origin": "https://s"}).json
+    shop = tracking(hosts=["t.example"])
+    told = shop.ask("GET", "/v1/projects/shop/settings", b"", {"Host": "t.example:8000", "Origin": "https://s"})
+    assert (told.headers["cache-control"], told.headers["vary"]) == ("private, max-age=300", "Origin")
+    segment = told.json
     assert segment["integrations"]["Segment.io"]["apiKey"] == "shop"
     assert segment["integrations"]["Segment.io"]["apiHost"] == "t.example:8000/v1"
     assert segment["integrations"]["Segment.io"]["protocol"] == "http"
-    public = tracking(url="https://track.example/").ask("GET", "/v1/projects/shop/settings").json
+    told = tracking(url="https://track.example/").ask(
+        "GET", "/v1/projects/shop/settings", b"", {"Host": "evil.example"}
+    )
+    assert (told.headers["cache-control"], told.headers["vary"]) == ("public, max-age=300", "Origin")
+    public = told.json
     assert public["integrations"]["Segment.io"]["apiHost"] == "track.example/v1"
     assert public["integrations"]["Segment.io"]["protocol"] == "https"
     rudder = shop.ask("GET", "/sourceConfig/?p=npm&writeKey=shop").json
     assert rudder["source"]["destinations"] == [] and rudder["source"]["enabled"] is True
     assert shop.ask("GET", "/v1/projects/other/settings").status == 401
     assert shop.ask("GET", "/sourceConfig/?writeKey=other").status == 401
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost:1@evil.example", "", "localhost/x"])
+def test_an_address_that_nobody_allowed_isnt_told_to_browser_clients(tracking: Any, host: str) -> None:
+    answer = tracking().ask("GET", "/v1/projects/shop/settings", b"", {"Host": host, "X-Forwarded-Proto": "https"})
+    assert (answer.status, answer.json["code"]) == (400, "host")
+    assert "REGULARS_HOSTS" in answer.json["messages"]["zh-hans"]
+
+
+def test_a_request_for_two_hosts_is_refused(tracking: Any) -> None:
+    shop, hosts = tracking(), {"Host": "localhost", "HOST": "evil.example"}
+    asked = [("GET", "/v1/projects/shop/settings"), ("GET", "/sourceConfig/?writeKey=shop"), ("POST", "/v1/track")]
+    assert [shop.ask(method, path, b"{}", hosts).json["code"] for method, path in asked] == ["hosts"] * 3
+    assert shop.records() == []
 
 
 def test_other_methods_and_addresses(tracking: Any) -> None:

@@ -1,17 +1,18 @@
 """The public port: tracking requests of the usual shape are answered straight off the connection, everything else goes
 on to the web server behind, byte by byte as it came, and with it all that follows on its connection.
 
-Usual is what SDKs send: POST to an address of the tracking API, HTTP/1.1, a head that comes in one piece, is plain in
-every line and says by one Content-Length how long the body is. Whatever isn't understood to the letter isn't read here,
+Usual is what SDKs send: POST to an address of the tracking API, HTTP/1.1, a head that is short, is plain in every line
+and says by one Content-Length how long the body is. Whatever isn't understood to the letter isn't read here,
 so there are no two opinions on where a request ends. The web server has the tracking API too: an unusual request takes
 longer, and that is all. What it sees as the client's address is put right by `named`. Why: decisions/0015.
 """
 
 import asyncio
+import ipaddress
 import re
 import socket
 import time
-from collections.abc import Callable
+from collections import Counter
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -35,9 +36,13 @@ from regulars.eventlog.ingest.door import (
     slow,
 )
 from regulars.eventlog.ingest.inbox import Full
+from regulars.eventlog.ingest.through import IDLE_SECONDS, FromClient, FromServer, Through
 
 HEAD_BYTES = 4096
-IDLE_SECONDS = 60.0  # a connection on which so long no request comes is closed
+HELD_BYTES = 16_384  # of a head that isn't whole; more is for the web server to judge
+HEAD_SECONDS = 10.0  # for a head to become whole
+SWEEP_SECONDS = 2.0
+FULL_SECONDS = 0.1
 UNREAD_BYTES = 65_536  # answers that a client hasn't fetched before it is taken for hostile
 
 _LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\x20-\x7e\x80-\xff\t]*?)[ \t]*")
@@ -89,6 +94,12 @@ def read(head: bytes) -> Head | None:
     return Head(asked, int(length), connection == b"close")
 
 
+def unfinished(data: bytes) -> bool:
+    """Whether this is the beginning of a head that isn't whole. What doesn't even begin like one (TLS) is whole."""
+    start = data.lstrip(b"\r\n")
+    return len(data) < HELD_BYTES and (start[:1] or b"G").isalpha() and b"\n\r\n" not in start and b"\n\n" not in start
+
+
 _now: tuple[int, bytes] = (0, b"")
 
 
@@ -116,24 +127,37 @@ def _told(address: Any) -> Any:
     return (address[0], str(address[1])) if isinstance(address, tuple) else address
 
 
+@lru_cache(maxsize=10_000)
+def whose(address: str) -> str:
+    """Who is counted for a connection from here: an address, of IPv6 the network that one customer gets."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:  # a Unix socket
+        return ""
+    if isinstance(ip, ipaddress.IPv6Address):
+        return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
+    return address
+
+
 class Front:
-    """All connections of the public port; `behind` is where the web server listens, on this machine. `most`: beyond so
-    many, others wait until one goes. To be made and used in one event loop.
+    """All connections of the public port, at most so many; `behind` is where the web server listens, on this machine.
+    When places run out, connections on which nobody waits for an answer make room, first those of who has most of
+    them. To be made and used in one event loop.
     """
 
     def __init__(self, door: Door, opened: socket.socket, behind: tuple[str, int], *, most: int) -> None:
         self.door, self.behind = door, behind
         self.loop = asyncio.get_running_loop()
         self.stopping = False
-        self._opened, self._most = opened, most
-        self._connections = 0
-        self._direct: set[_Direct] = set()
-        self._clients: dict[Any, Any] = {}  # our end of a connection to the web server → the client's
+        self._opened, self._most, self._share = opened, most, most * 3 // 4
+        self._open: dict[_Direct, str] = {}  # → whose
+        self._counts: Counter[str] = Counter()
+        self._through: dict[Any, tuple[Through, Any, Any]] = {}  # our end towards the web server → the client's ends
         self._accepting = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._empty = asyncio.Event()
         self._accept()
-        self._sweeping = self.loop.call_later(IDLE_SECONDS / 4, self._sweep)
+        self._sweeping = self.loop.call_later(SWEEP_SECONDS, self._sweep)
 
     async def stop(self, seconds: float) -> None:
         """No new connections; requests under way get so many seconds to be answered, those passed on as well: the web
@@ -141,20 +165,22 @@ class Front:
         """
         self.stopping = True
         self._pause()
-        self._sweeping.cancel()
-        for one in list(self._direct):
+        for one in list(self._open):
             one.end()
-        if self._connections:
+        if self._open:
             await asyncio.wait({self.task(self._empty.wait())}, timeout=seconds)
+        self._sweeping.cancel()
 
     def named(self, application: Application) -> Application:
-        """The web server's application, with clients under their own address."""
+        """The web server's application, with clients under their own address, and watched."""
 
         async def with_client(scope: Scope, receive: Receive, send: Send) -> None:
-            client = self._clients.get(tuple(scope["client"])) if scope.get("client") else None
-            if client is not None:
-                scope["client"], scope["server"] = client
-            await application(scope, receive, send)
+            found = self._through.get(tuple(scope["client"])) if scope.get("client") else None
+            if found is None:
+                await application(scope, receive, send)
+            else:
+                through, scope["client"], scope["server"] = found
+                await through.watched(application, scope, receive, send)
 
         return with_client
 
@@ -165,27 +191,26 @@ class Front:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def began(self, one: "_Direct") -> None:
-        self._direct.add(one)
-
-    def passed(self, one: "_Direct", here: Any, client: Any) -> None:
-        self._direct.discard(one)
-        self._clients[here] = client
-
-    def ended(self, one: "_Direct | None" = None) -> None:
-        if one is not None:
-            self._direct.discard(one)
-        self._connections -= 1
-        if not self._connections:
-            self._empty.set()
-        if not self.stopping:
-            self._accept()
+    def passed(self, here: Any, through: Through) -> None:
+        peer, name = (_told(through.client.get_extra_info(what)) for what in ("peername", "sockname"))
+        self._through[here] = through, peer, name
 
     def forget(self, here: Any) -> None:
-        self._clients.pop(here, None)
+        self._through.pop(here, None)
+
+    def ended(self, one: "_Direct") -> None:
+        address = self._open.pop(one, None)
+        if address is None:  # it had to make room
+            return
+        self._counts[address] -= 1
+        if not self._counts[address]:
+            del self._counts[address]
+        if not self._open:
+            self._empty.set()
+        self._accept()
 
     def _accept(self) -> None:
-        if not self._accepting and self._connections < self._most:
+        if not self._accepting and not self.stopping:
             self._accepting = True
             self.loop.add_reader(self._opened, self._arrived)
 
@@ -194,56 +219,90 @@ class Front:
             self._accepting = False
             self.loop.remove_reader(self._opened)
 
+    def _full(self) -> None:
+        """Everybody waits for an answer, or files have run out: others wait in the queue for a moment."""
+        self._pause()
+        self.loop.call_later(FULL_SECONDS, self._accept)
+
     def _arrived(self) -> None:
         for _ in range(64):
-            if self._connections >= self._most:
-                self._pause()
+            if len(self._open) >= self._most and not self._make_room():
+                self._full()
                 return
             try:
-                one, _ = self._opened.accept()
+                line, peer = self._opened.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
-            except OSError:  # out of files: those that end give some back
-                self._pause()
-                self.loop.call_later(0.1, lambda: None if self.stopping else self._accept())
+            except OSError:  # out of files
+                self._make_room()
+                self._full()
                 return
-            one.setblocking(False)
-            self._connections += 1
+            line.setblocking(False)
+            address = whose(peer[0] if isinstance(peer, tuple) else "")
+            if self._counts[address] >= self._share:
+                self._make_room(address)
+            one = _Direct(self)
+            self._open[one] = address
+            self._counts[address] += 1
             self._empty.clear()
-            self.task(self._begin(one))
+            self.task(self._begin(one, line))
 
-    async def _begin(self, one: socket.socket) -> None:
+    async def _begin(self, one: "_Direct", line: socket.socket) -> None:
         try:
-            await self.loop.connect_accepted_socket(lambda: _Direct(self), one)
+            await self.loop.connect_accepted_socket(lambda: one, line)
         except OSError:
-            one.close()
-            self.ended()
+            line.close()
+            self.ended(one)
+
+    def _make_room(self, address: str | None = None) -> bool:
+        """End some connections (of that address) on which nothing is under way, those for longest; False when there
+        are none. Some at a time: looking through all for each one that comes is what a flood would live on.
+        """
+        now = self.loop.time()
+        crowd = [
+            (whose, since, one)
+            for one, whose in self._open.items()
+            if (address is None or whose == address) and (since := one.spare(now)) is not None
+        ]
+        sizes = Counter(whose for whose, _, _ in crowd)
+        crowd.sort(key=lambda found: (-sizes[found[0]], found[1]))
+        for _, _, one in crowd[: len(crowd) // 32 + 1]:
+            one.abort()
+        return bool(crowd)
 
     def _sweep(self) -> None:
-        for one in list(self._direct):
-            one.sweep(self.loop.time())
-        self._sweeping = self.loop.call_later(IDLE_SECONDS / 4, self._sweep)
+        now = self.loop.time()
+        for one in list(self._open):
+            one.sweep(now)
+        self._sweeping = self.loop.call_later(SWEEP_SECONDS, self._sweep)
 
 
 class _Direct(asyncio.Protocol):
-    """A connection on which only usual requests have come yet; one is answered before the next is begun."""
+    """A connection on which only usual requests have come yet; one is answered before the next is begun. Once
+    something else came, `_through` has it, and this keeps its place.
+    """
 
-    __slots__ = ("_ended", "_front", "_head", "_heard", "_later", "_missing", "_parts", "_transport", "_under_way")
+    __slots__ = (
+        "_ended", "_front", "_head", "_heard", "_held", "_later", "_missing", "_parts", "_through", "_transport",
+        "_under_way",
+    )  # fmt: skip
     _transport: asyncio.Transport
 
     def __init__(self, front: Front) -> None:
         self._front = front
+        self._through: Through | None = None
         self._head: Head | None = None
+        self._held = b""  # of a head that comes in pieces
         self._parts: list[bytes] = []  # of a body that comes in pieces
         self._missing = 0
-        self._under_way = False
+        self._under_way = True  # until it is made
         self._later = b""  # what came behind a request that is under way
         self._ended = False  # the client sends nothing more
-        self._heard = front.loop.time()
+        self._heard = front.loop.time()  # when the request began, or the connection
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
-        self._front.began(self)
+        self._under_way = False
         if self._front.stopping:
             transport.close()
 
@@ -257,11 +316,28 @@ class _Direct(asyncio.Protocol):
             self._give_up(cut_short())
         return self._under_way
 
+    def spare(self, now: float) -> tuple[int, float] | None:
+        """As Through has it."""
+        if self._through is not None:
+            return self._through.spare(now)
+        if self._missing:
+            return 1, self._heard
+        return None if self._under_way else (0, self._heard)
+
     def sweep(self, now: float) -> None:
-        if self._missing and self._heard < now - PATIENCE:
-            self._give_up(slow())
-        elif not self._under_way and self._heard < now - IDLE_SECONDS:
-            self._transport.abort()
+        if self._through is not None:
+            if self._through.over(now):
+                self.abort()
+        elif self._missing:
+            if self._heard < now - PATIENCE:
+                self._give_up(slow())
+        elif not self._under_way and self._heard < now - (HEAD_SECONDS if self._held else IDLE_SECONDS):
+            self.abort()
+
+    def abort(self) -> None:
+        """At once; its place is free."""
+        self._transport.abort()
+        self._front.ended(self)
 
     def _give_up(self, refusal: Refusal) -> None:
         """A body that doesn't become whole."""
@@ -270,7 +346,7 @@ class _Direct(asyncio.Protocol):
 
     def end(self) -> None:
         """As soon as nothing is under way."""
-        if not self._under_way and not self._missing:
+        if not self._under_way and not self._missing and self._through is None:
             self._transport.close()
 
     def data_received(self, data: bytes) -> None:
@@ -285,16 +361,19 @@ class _Direct(asyncio.Protocol):
                 assert self._head is not None
                 self._whole(self._head, whole)
         else:
-            self._begin(data)
+            self._begin(self._held + data)
 
     def _begin(self, data: bytes) -> None:
-        self._heard = self._front.loop.time()
+        if not self._held:
+            self._heard = self._front.loop.time()
         end = data.find(b"\r\n\r\n", 0, HEAD_BYTES)
         head = read(data[:end]) if end > 0 else None
         if head is None:
-            self._pass_on(data)
+            self._held = data if end < 0 and unfinished(data) else b""
+            if not self._held:
+                self._pass_on(data)
             return
-        self._head = head
+        self._head, self._held = head, b""
         body = data[end + 4 :]
         self._missing = head.length - len(body)
         if self._missing > 0:
@@ -373,9 +452,11 @@ class _Direct(asyncio.Protocol):
 
     async def _connect(self, data: bytes) -> None:
         client, front = self._transport, self._front
-        end = _Passing(client, lambda: None)
+        through, here = Through(client, front.loop.time), None
         try:
-            server, _ = await front.loop.create_connection(lambda: end, *front.behind)
+            server, _ = await front.loop.create_connection(
+                lambda: FromServer(through, lambda: front.forget(here)), *front.behind
+            )
         except OSError:
             client.abort()
             return
@@ -383,45 +464,8 @@ class _Direct(asyncio.Protocol):
             server.abort()
             return
         here = _told(server.get_extra_info("sockname"))
-        both = tuple(_told(client.get_extra_info(name)) for name in ("peername", "sockname"))
-        front.passed(self, here, both)
-        end.ended = lambda: front.forget(here)
-        begin = _Passing(server, front.ended)
-        begin.opposite, end.opposite = end, begin
-        client.set_protocol(begin)
+        front.passed(here, through)
+        client.set_protocol(FromClient(through, lambda: front.ended(self)))
+        self._through = through
         server.write(data)
         client.resume_reading()
-
-
-class _Passing(asyncio.Protocol):
-    """One end of a connection that goes through; what comes here is written to the other end."""
-
-    def __init__(self, other: Any, ended: Callable[[], None]) -> None:
-        self._other, self.ended = other, ended
-        self._half = False  # nothing more comes here
-        self.opposite: _Passing | None = None
-
-    def data_received(self, data: bytes) -> None:
-        if not self._other.is_closing():
-            self._other.write(data)
-
-    def eof_received(self) -> bool:
-        """Whether the other direction goes on."""
-        self._half = True
-        if self.opposite is None or self.opposite._half or self._other.is_closing():
-            return False
-        self._other.write_eof()
-        return True
-
-    def pause_writing(self) -> None:
-        self._other.pause_reading()
-
-    def resume_writing(self) -> None:
-        self._other.resume_reading()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self.ended()
-        if error is None:
-            self._other.close()
-        else:
-            self._other.abort()

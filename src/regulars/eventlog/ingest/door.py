@@ -8,11 +8,12 @@ import asyncio
 import math
 import time
 import zlib
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 
 import msgspec
+from django.http.request import split_domain_port, validate_host
 
 from regulars.accounts.capabilities import KEYS_PLACE
 from regulars.eventlog.ingest import envelope
@@ -61,6 +62,11 @@ _FAST = Text(
 _CUT_SHORT = Text("The body ends before it is whole.", "请求内容不完整。")
 _SLOW = Text("The body didn't come in time. Send it again.", "请求内容未能及时送达，请重新发送。")
 _METHOD = Text("Use POST here.", "此地址请使用 POST。")
+_HOST = Text(
+    "This server isn't asked for under this name. Whoever runs it adds the name to REGULARS_HOSTS (docs/settings.md).",
+    "此服务器不接受以该域名访问。请管理员将该域名加入 REGULARS_HOSTS（见 docs/settings.md）。",
+)
+_HOSTS = Text("The request names more than one host.", "请求中含有多个 Host 请求头。")
 _NOWHERE = Text("There is nothing at this address.", "此地址不存在。")
 _FAULTY = Text(
     "Nothing was stored: some events are faulty (strict mode).", "未保存任何事件：部分事件有误（严格模式）。"
@@ -143,12 +149,15 @@ def serves(path: str) -> bool:
 
 
 class Door:
-    """The tracking API over an inbox, whatever brings the requests. `url` is the public address ("https://…") if the
-    Host header doesn't tell.
+    """The tracking API over an inbox, whatever brings the requests. `url` is the public address ("https://…"); without
+    one, the Host header is taken where an answer says an address, if it is one of `hosts` (as Django's ALLOWED_HOSTS).
     """
 
-    def __init__(self, inbox: Inbox, keys: WriteKeys, *, events_per_second: float = 0, url: str = "") -> None:
-        self._inbox, self._keys, self._url = inbox, keys, url
+    def __init__(
+        self, inbox: Inbox, keys: WriteKeys, *, events_per_second: float = 0, url: str = "",
+        hosts: Sequence[str] = ("localhost", "127.0.0.1", "[::1]"),
+    ) -> None:  # fmt: skip
+        self._inbox, self._keys, self._url, self._hosts = inbox, keys, url, hosts
         self._rate = Rate(events_per_second)
 
     def put(self, asked: Asked, body: bytes) -> "asyncio.Future[None] | None":
@@ -202,12 +211,15 @@ class Door:
         """The same as an ASGI application: for what doesn't come in the usual shape."""
         kind = CALLS.get(scope["path"])
         if kind is None or scope["method"] != "POST":
-            await _aside(scope, receive, send, self._keys, self._url)
+            await _aside(scope, receive, send, self._keys, self._url, self._hosts)
             return
         authorization = origin = sent_at = b""
         strict = False
+        hosts = 0
         for name, value in scope["headers"]:
-            if name == b"authorization":
+            if name == b"host":
+                hosts += 1
+            elif name == b"authorization":
                 authorization = value
             elif name == b"origin":
                 origin = value
@@ -219,6 +231,8 @@ class Door:
             kind, authorization, origin, sent_at.decode(errors="replace"), strict, scope.get("query_string", b"")
         )
         try:
+            if hosts > 1:
+                raise Refusal(400, "hosts", _HOSTS)
             body = await _rest(receive)
         except Refusal as refusal:
             await _send(send, refused(refusal, origin))
@@ -314,7 +328,9 @@ async def _key(authorization: bytes, in_body: Any, query: bytes, keys: WriteKeys
     raise Refusal(401, "unknown_key", _NO_KEY)
 
 
-async def _aside(scope: Scope, receive: Receive, send: Send, keys: WriteKeys, url: str) -> None:
+async def _aside(
+    scope: Scope, receive: Receive, send: Send, keys: WriteKeys, url: str, hosts: Sequence[str]
+) -> None:  # fmt: skip
     """Everything but events: preflights, the settings that browser clients load first, wrong addresses."""
     headers = dict(scope["headers"])
     origin = headers.get(b"origin", b"")
@@ -329,11 +345,13 @@ async def _aside(scope: Scope, receive: Receive, send: Send, keys: WriteKeys, ur
         await _send(send, Answer(204, b"", [*_cors(origin or b"*"), *allowed]))
         return
     try:
+        if sum(name == b"host" for name, _ in scope["headers"]) > 1:
+            raise Refusal(400, "hosts", _HOSTS)
         if method not in ("GET", "HEAD") or path in CALLS:
             raise Refusal(405 if serves(path) else 404, "method", _METHOD if serves(path) else _NOWHERE)
         if path.startswith("/v1/projects/"):
             await _key(b"", unquote(path.split("/")[3]), query, keys)
-            told = _segment_settings(path.split("/")[3], scope, headers, url)
+            told = _segment_settings(path.split("/")[3], url or _asked_at(scope, headers, hosts))
         elif path.startswith("/sourceConfig"):
             id = await _key(headers.get(b"authorization", b""), None, query, keys)
             told = _rudder_settings(id)
@@ -343,15 +361,26 @@ async def _aside(scope: Scope, receive: Receive, send: Send, keys: WriteKeys, ur
         await _send(send, refused(refusal, origin))
         return
     body = msgspec.json.encode(told)
-    await _send(send, Answer(200, body, [*_cors(origin), (b"cache-control", b"public, max-age=300")]))
+    # Who may keep it: everybody only if it is the same for everybody.
+    kept = b"public" if url and b"authorization" not in headers else b"private"
+    vary = [] if origin else [(b"vary", b"Origin")]
+    await _send(send, Answer(200, body, [*_cors(origin), *vary, (b"cache-control", kept + b", max-age=300")]))
 
 
-def _segment_settings(key: str, scope: Scope, headers: dict[bytes, bytes], url: str) -> dict[str, Any]:
+def _asked_at(scope: Scope, headers: dict[bytes, bytes], hosts: Sequence[str]) -> str:
+    """Our address as the client knows it. Raises Refusal when it isn't one of ours."""
+    host = headers.get(b"host", b"").decode("latin-1")
+    name, _ = split_domain_port(host)
+    if not name or not validate_host(name, hosts):
+        raise Refusal(400, "host", _HOST)
+    scheme = scope.get("scheme", "http")
+    forwarded = headers.get(b"x-forwarded-proto", b"").decode("latin-1")
+    return f"{forwarded if forwarded in ('http', 'https') else scheme}://{host}"
+
+
+def _segment_settings(key: str, url: str) -> dict[str, Any]:
     """What @segment/analytics-next loads from its CDN: send to us, no other destinations, no plugins."""
     protocol, _, host = url.rstrip("/").partition("://")
-    if not host:
-        host = headers.get(b"host", b"").decode(errors="replace")
-        protocol = headers.get(b"x-forwarded-proto", scope.get("scheme", "http").encode()).decode(errors="replace")
     return {
         "integrations": {
             "Segment.io": {
