@@ -18,7 +18,7 @@ const TRIES = 8;
 async function request(method, path, { body, headers } = {}) {
   for (let attempt = 0; attempt < TRIES; attempt++) {
     let pause = Math.min(0.5 * 2 ** attempt, 30);
-    let answer, text;
+    let answer, text, why;
     try {
       answer = await fetch(URL_ + path, {
         method,
@@ -27,8 +27,9 @@ async function request(method, path, { body, headers } = {}) {
         signal: AbortSignal.timeout(10_000),
       });
       text = await answer.text();
-    } catch {
+    } catch (error) {
       answer = undefined; // no connection, or the answer was lost
+      why = error.cause?.code ?? error.message;
     }
     if (answer?.ok) return text ? JSON.parse(text) : null;
     if (answer?.status === 404) return null;
@@ -37,9 +38,11 @@ async function request(method, path, { body, headers } = {}) {
     }
     const told = answer?.headers.get("Retry-After") ?? "";
     if (/^\d+$/.test(told)) pause = Number(told);
-    if (attempt + 1 < TRIES) await sleep(pause * 1000);
+    why ??= `${answer.status} ${answer.statusText}`;
+    if (attempt + 1 === TRIES) throw new Error(`${method} ${URL_}${path}: no luck in ${TRIES} tries (${why})`);
+    console.error(`${URL_}: ${why}; trying again in ${pause} s`);
+    await sleep(pause * 1000);
   }
-  throw new Error(`${method} ${path}: no luck in ${TRIES} tries`);
 }
 
 // Tracking, with the write key

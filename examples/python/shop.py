@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import os
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -41,11 +42,13 @@ def request(method, path, body=None, headers=None):
                 raise RuntimeError(f"{method} {path}: {error.code} {problem}") from None
             told = error.headers.get("Retry-After") or ""
             pause = float(told) if told.isdigit() else pause
-        except OSError:
-            pass  # no connection, or the answer was lost
+            why = f"{error.code} {error.reason}"
+        except OSError as error:  # no connection, or the answer was lost
+            why = getattr(error, "reason", error)
         if attempt + 1 < TRIES:
+            print(f"{URL}: {why}; trying again in {pause:g} s", file=sys.stderr)
             time.sleep(pause)
-    raise RuntimeError(f"{method} {path}: no luck in {TRIES} tries")
+    raise RuntimeError(f"{method} {URL}{path}: no luck in {TRIES} tries ({why})")
 
 
 # Tracking, with the write key
@@ -170,4 +173,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except RuntimeError as error:
+        sys.exit(str(error))

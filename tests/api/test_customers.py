@@ -40,6 +40,12 @@ def test_a_customer_is_added_found_changed_and_read(program: Program) -> None:
     status, gone = program.get(f"/customers/{id}")
     assert gone["erased_at"] is not None and gone["identities"] == [] and gone["profile"]["name"] is None
     assert program.ask("PATCH", f"/customers/{id}", {"profile": {"city": "x"}})[0] == 409
+    living = program.post("/customers", {"identities": [{"kind": "user_id", "value": "u9"}]})[1]
+    assert living["created_at"] <= living["last_seen_at"]
+    for query, ids in (("", [living["id"]]), ("erased=true", [id]), ("erased=include", [living["id"], id])):
+        assert [row["id"] for row in program.get(f"/customers?{query}")[1]["data"]] == ids
+    assert program.get("/customers?q=%23" + str(id))[1]["data"] == []
+    assert program.get("/customers?erased=maybe")[0] == 422
 
 
 def test_lists_come_in_pages(program: Program) -> None:
@@ -99,8 +105,8 @@ def test_a_parameter_that_an_operation_has_not_is_refused_by_name(
     assert (status, problem["code"], problem["field"]) == (422, "invalid", "tga")
     assert [fault["field"] for fault in problem["errors"]] == ["tga", "Q"]
     assert problem["errors"][0]["message"].startswith(said)
-    assert re.findall(r"[a-z]+", problem["errors"][0]["message"])[-7:] == [
-        "q", "tag", "known", "mood", "taste", "cursor", "limit"
+    assert re.findall(r"[a-z]+", problem["errors"][0]["message"])[-8:] == [
+        "q", "tag", "known", "mood", "taste", "erased", "cursor", "limit"
     ]  # fmt: skip
     status, problem = program.post("/customers?dry_run=1", LI)
     assert (status, problem["field"]) == (422, "dry_run") and problem["errors"][0]["message"].startswith(said)

@@ -89,8 +89,8 @@ def full(id: int, response: HttpResponse) -> dict[str, Any]:
         "customers.view",
         said("List or find customers", "列出或查找客户"),
         said(
-            "The youngest first. Of several filters all have to hold.",
-            "新客户在前。提供多个筛选条件时须全部满足。",
+            "The youngest first. Of several filters all have to hold. Who was erased is left out unless asked for.",
+            "新客户在前。提供多个筛选条件时须全部满足。默认不含个人信息已删除的客户。",
         ),
     ),
 )
@@ -117,20 +117,30 @@ def list_customers(
         Literal["price", "quality"] | None,
         Query(description=said("Who buys by price, or by quality.", "价格敏感或品质导向的客户。")),
     ] = None,
+    erased: Annotated[
+        Literal["false", "true", "include"],
+        Query(
+            description=said(
+                "true: only who was erased; include: them as well. What is left of them is a number and figures.",
+                "true：仅个人信息已删除的客户；include：一并列出。他们只保留编号与统计数字。",
+            )
+        ),
+    ] = "false",
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Any:
     actor(request, "customers.view")
+    gone = {"false": False, "true": True, "include": None}[erased]
     if mood is not None or taste is not None:
         filters = listed.Filters(
             moods=(mood,) if mood else (), tastes=(taste,) if taste else (), known=None if known else known,
-            named=bool(known), ids=None if q is None else tuple(queries.matching(q)),
+            named=bool(known), erased=gone, ids=None if q is None else tuple(queries.matching(q)),
         )  # fmt: skip
         filters = exports.with_tag(filters, tag) if tag else filters
         page = listed.page(snapshot(), filters=filters, sort="customer_id", after=cursor, limit=limit)
         return {"data": rows_of([row.customer_id for row in page.rows]), "next_cursor": page.after}
     before = values_of(cursor, int)[0] if cursor else None
-    cards = queries.page(before=before, limit=limit + 1, known=known, tag=tag or "", text=q)
+    cards = queries.page(before=before, limit=limit + 1, known=known, tag=tag or "", text=q, erased=gone)
     ids = [card.id for card in cards]
     return page_by_id(rows_of(ids), ids, limit)
 
@@ -184,7 +194,15 @@ def look_up(
 @router.get(
     "/customers/{int:customer_id}",
     response={200: CustomerOut, **ERRORS},
-    **needs("customers.view", said("Get a customer", "获取客户"), headers={200: TAGGED}),
+    **needs(
+        "customers.view",
+        said("Get a customer", "获取客户"),
+        said(
+            "Of who was erased: erased_at, the number and figures, so that references still lead somewhere.",
+            "个人信息已删除的客户只返回 erased_at、编号与统计数字，以便原有引用仍可查到。",
+        ),
+        headers={200: TAGGED},
+    ),
 )
 def get_customer(request: HttpRequest, customer_id: CustomerId, response: HttpResponse) -> Any:
     actor(request, "customers.view")

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from regulars.cli import _chinese
 from regulars.kernel import languages
 from regulars.kernel.errors import Invalid, NotFound, Problem, no_room
 from regulars.kernel.languages import Text
@@ -34,6 +35,8 @@ class _Commands(click.Group):
             return None
         name = cmd_name if cmd_name != "import" else "import_"  # a word of the language
         command: click.Command = importlib.import_module(f"{__name__}.{name}").command
+        if _chinese.chinese():
+            _chinese.translate(command)
         return command
 
 
@@ -45,7 +48,6 @@ class _Commands(click.Group):
 def regulars(ctx: click.Context, home: str) -> None:
     """Regulars (熟客): customer care and marketing in one loop."""
     os.environ["REGULARS_HOME"] = home
-    languages.use(os.environ.get("REGULARS_LANGUAGE") or os.environ.get("LC_ALL") or os.environ.get("LANG", "en"))
     if ctx.invoked_subcommand == "restore":
         return  # it makes the folder; the settings would begin one of their own
     if ctx.invoked_subcommand in _READING and not {"-h", "--help"} & set(sys.argv):
@@ -105,6 +107,10 @@ def main(arguments: list[str] | None = None) -> Any:
     # Batches make objects by the hundred thousand and hardly a cycle: to look for garbage after every 700 new ones
     # costs half as much again as reading a file does.
     gc.set_threshold(50_000, 20, 20)
+    languages.use(os.environ.get("REGULARS_LANGUAGE") or os.environ.get("LC_ALL") or os.environ.get("LANG", "en"))
+    click.Context.formatter_class = _chinese.Formatter
+    if _chinese.chinese():
+        _chinese.translate(regulars)
     try:
         return regulars.main(arguments, prog_name="regulars", standalone_mode=True)
     except Problem as problem:

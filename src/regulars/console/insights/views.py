@@ -57,6 +57,10 @@ def _who_bought(dimension: Dimension, key: str, since: int | None, until: int | 
     )
 
 
+MOST_BARS = 20
+"""In a chart of parts; the table has all of them."""
+
+
 def _first_bought(month: int) -> str:
     return people(first=f"{month // 12}-{month % 12 + 1:02}")
 
@@ -79,6 +83,7 @@ def sales(request: HttpRequest) -> HttpResponse:
     rows = queries.sales.by_period(moment, period=grain, since=since, until=until)
     written = formatting.month if grain == "month" else formatting.day
     parts = queries.sales.by(moment, dimension=dimension, since=since, until=until)
+    drawn = parts[:MOST_BARS]
     buyers = queries.sales.new_and_returning(moment, by=grain, since=since, until=until)
     # In the whole history everybody came for the first time.
     who = queries.sales.new_and_returning(moment, by=dimension, since=since, until=until) if days else []
@@ -108,14 +113,15 @@ def sales(request: HttpRequest) -> HttpResponse:
                 first=str(Text("From", "起始")),
             ),
             "parts": [(row, came.get(row.key), _who_bought(dimension, str(row.key), since, until)) for row in parts],
+            "drawn": len(drawn),
             "parts_chart": charts.bars(
                 f"{name} · {DIMENSIONS[dimension]}",
-                [str(row.key) or str(Text("Not said", "未注明")) for row in parts[:12]],
-                [(str(name), [getattr(row, show) for row in parts[:12]], "@accent")],
+                [str(row.key) or str(Text("Not said", "未注明")) for row in drawn],
+                [(str(name), [getattr(row, show) for row in drawn], "@accent")],
                 unit=unit,
                 sideways=True,
-                height=60 + 26 * min(len(parts), 12),
-                urls=[_who_bought(dimension, str(row.key), since, until) for row in parts[:12]],
+                height=60 + 26 * len(drawn),
+                urls=[_who_bought(dimension, str(row.key), since, until) for row in drawn],
                 first=str(DIMENSIONS[dimension]),
             ),
             "buyers": charts.bars(

@@ -86,14 +86,15 @@ def named(key: str) -> QuerySet[Customer]:
 
 def page(
     *, before: int | None = None, limit: int = 50, known: bool | None = None, tag: str = "", store: str = "",
-    text: str | None = None,
+    text: str | None = None, erased: bool | None = False,
 ) -> list[Card]:  # fmt: skip
     """Customers, the youngest number first, before the number `before`, narrowed by what is given: `text` as in
-    `find`.
+    `find`; `erased` None: those who were erased too.
     """
     rows = (Customer.objects if text is None else _all_of(text)).filter(merged_into=None).order_by("-id")
     rows = rows.filter(id__lt=before) if before else rows
     rows = rows.filter(known=known) if known is not None else rows
+    rows = rows.filter(erased_at__isnull=not erased) if erased is not None else rows
     rows = rows.filter(home_store__code=store) if store else rows
     if tag:
         tagged = Tagging.objects.filter(tag__key=tag.casefold()).values("customer__root_id")

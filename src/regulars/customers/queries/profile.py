@@ -90,7 +90,9 @@ def by_ids(ids: Iterable[int]) -> dict[int, Card]:
             cards[row.pk] = Card(
                 row.pk, row.name, row.known, row.erased_at is not None, row.city,
                 (row.home_store.name or row.home_store.code) if row.home_store else "",
-                tuple(masked(kind, value) for kind, value in best), row.created_at, seen.get(row.pk),
+                tuple(masked(kind, value) for kind, value in best), row.created_at,
+                # Cut to the hour it may lie before the moment they came to be: that was a sign of life, too.
+                max(seen[row.pk], row.created_at) if row.pk in seen else None,
             )  # fmt: skip
     return {id: cards[customer] for id, customer in root.items() if customer in cards}
 

@@ -48,7 +48,9 @@ def nps_by_month(snapshot: Snapshot, *, months: int = 13) -> list[tuple[int, Nps
 
 
 def nps_by_store(snapshot: Snapshot, *, days: int = 90) -> list[tuple[str, Nps]]:
-    return _nps(snapshot, "store", snapshot.as_of - days + 1)
+    """The best first; of the same figure by name."""
+    stores = _nps(snapshot, "store", snapshot.as_of - days + 1)
+    return sorted(stores, key=lambda pair: (-(pair[1].nps or 0), pair[0] or ""))
 
 
 def _nps(snapshot: Snapshot, by: Any, since: int) -> list[tuple[Any, Nps]]:

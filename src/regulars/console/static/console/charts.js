@@ -100,10 +100,17 @@
       if (s.type === "bar") return merged({ barMaxWidth: 28, itemStyle: { borderRadius: s.stack ? 0 : 2 }, emphasis: { focus: "series" } }, s);
       if (s.type === "heatmap") return merged({ label: { show: roomy, formatter: function (p) { return short(p.value[2]); } }, itemStyle: { borderColor: surface, borderWidth: 2, borderRadius: 3 }, emphasis: { itemStyle: { borderColor: ink, borderWidth: 1 } } }, s);
       var last = s.type === "sankey" ? Math.max.apply(null, s.data.map(function (n) { return n.depth || 0; })) : 0;
+      // on a phone a column's month stands over it once, and its nodes say their stage alone
+      var narrow = s.type === "sankey" && last && wide < 560, gap = (wide - 24) / (last || 1);
+      if (narrow) base.graphic = s.data.reduce(function (heads, n) { heads[n.depth || 0] = n.label_text.split(" · ")[1]; return heads; }, []).map(function (month, depth) {
+        return { type: "text", top: 0, [depth === last ? "right" : "left"]: depth === last ? 8 : 4 + depth * gap, style: { text: month, fill: quiet, font: "11px " + font } };
+      });
       if (s.type === "sankey") return merged({
-        left: 4, right: last ? 8 : 150, top: 8, bottom: 8, nodeWidth: 12, nodeGap: 14, draggable: false, emphasis: { focus: "adjacency" },
-        // on a phone there is room for the first and the last column's names only; a tap says the others
-        label: { color: ink, formatter: function (p) { return wide < 560 && p.data.depth && p.data.depth < last ? "" : p.data.label_text || p.name; } },
+        left: 4, right: last ? 8 : 150, top: narrow ? 24 : 8, bottom: 8, nodeWidth: 12, nodeGap: 14, draggable: false, emphasis: { focus: "adjacency" },
+        label: {
+          color: ink, fontSize: narrow ? 11 : 12, ...(narrow ? { width: gap - 24, overflow: "truncate" } : {}),
+          formatter: function (p) { return narrow ? p.data.label_text.split(" · ")[0] : p.data.label_text || p.name; }
+        },
         labelLayout: { hideOverlap: true },
         lineStyle: { color: "gradient", opacity: 0.35 }
       }, s);
