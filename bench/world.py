@@ -36,8 +36,15 @@ import sys
 from pathlib import Path
 from bench.figure import django_on
 django_on(Path(sys.argv[1]))
+from regulars.eventlog import queries
+from regulars.eventlog.models import Cursor
 from regulars.warehouse import engine, refresh
+from regulars.wiring.subscriptions import SUBSCRIBERS
 refresh.full()
+while refresh.step():  # what a server that has run for a while would have answered in advance
+    pass
+for one in SUBSCRIBERS:  # and it would have handed on what is in the log
+    Cursor.objects.update_or_create(name=one.name, defaults={"position": queries.last_position()})
 engine.close()
 """
 # What differs between the copies, by table and column: {t} copies, this one the {k}th. Everything else is as it was.

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from regulars.analytics import metrics
+from regulars.analytics import facts, metrics
 from tests.analytics.conftest import Shop
-from tests.analytics.world import World, day_of, month_of
+from tests.analytics.world import TODAY, World, day_of, month_of, random_world
 
 MONDAY = day_of("2026-05-04")
 MAY = month_of(MONDAY)
@@ -105,3 +105,15 @@ def test_nothing_sold_gives_no_rows(shop: Shop, world: World) -> None:
     shop.hold(world)
     for key in ("revenue", "orders", "average_order", "buyers", "sales", "new_and_returning"):
         assert rows(shop, key, by="all") == []
+
+
+def test_sales_folded_once_give_the_same_in_every_question(shop: Shop) -> None:
+    shop.hold(random_world(5, customers=80))
+    shop.keep("placed", facts.placed())
+    found = []
+    for by in ("all", "day", "week", "month", "store", "channel", "category"):
+        for span in ({}, {"since": TODAY - 90, "until": TODAY - 1}):
+            told = rows(shop, "sales", by=by, **span)
+            assert rows(shop, "sales", by=by, kept=True, **span) == told
+            found += told
+    assert len(found) > 100

@@ -34,8 +34,8 @@ by: all day week month store channel category product; since, until: days, both 
 revenue(by, since, until)            bucket, gross, refunded, net
 orders(by, since, until)             bucket, orders, anonymous
 average_order(by, since, until)      bucket, orders, gross, average
-buyers(by, since, until)             bucket, buyers
-sales(by, since, until)              bucket, gross, refunded, net, orders, anonymous, buyers, average
+buyers(by, since, until, kept)       bucket, buyers
+sales(by, since, until, kept)        bucket, gross, refunded, net, orders, anonymous, buyers, average
 new_and_returning(by, since, until)  bucket, new_buyers, returning_buyers, new_gross, returning_gross, new_net,
                                      returning_net
 retention(as_of, since_month, kept)  cohort, months_since, customers, gross, net
@@ -51,7 +51,8 @@ stage_flow(months, cutoffs, thresholds, kept)   month, from_stage, to_stage, cus
 nps(by, since, until)                bucket, answers, promoters, detractors
 csat(by, since, until)               bucket, answers, satisfied, score_sum
 events(by, since, until)             name, bucket, times, records
-kept: from a table `visits`, made by facts.visits(as_of=), which several questions then share
+kept: from a table `visits`, made by facts.visits(as_of=), or `placed`, by facts.placed(), which several questions then
+share
 bucket is an integer for day, week, month; else a string, "" for none, "all" for all.
 
 Names: rfm.GROUPS, rfm.MEANING, rfm.name(key, cutoffs); lifecycle.STAGES, lifecycle.MEANING. Settings: cutoffs.Cutoffs

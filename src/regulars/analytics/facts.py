@@ -173,8 +173,24 @@ VISITS: ir.Table = ibis.table(
 )
 """One row per customer and day with a purchase: what `visits` folds; a full refresh keeps it while it needs it."""
 
+PLACED: ir.Table = ibis.table(
+    {
+        "position": "!int64",
+        "day": "!int64",
+        "month": "!int64",
+        "store": "string",
+        "channel": "string",
+        "record_id": "int64",
+        "customer_id": "int64",
+        "gross": "!int64",
+        "home": "!int64",
+    },
+    name="placed",
+)
+"""One row per sale (event) with a paid line: what `placed` folds, for many questions about sales in a row."""
+
 TABLES: dict[str, ir.Table] = {
-    table.get_name(): table for table in (EVENTS, LINES, RECORDS, CONCERNED, PURCHASES, FIGURES, SCORES, VISITS)
+    table.get_name(): table for table in (EVENTS, LINES, RECORDS, CONCERNED, PURCHASES, FIGURES, SCORES, VISITS, PLACED)
 }
 
 NOT_BY_CUSTOMER: tuple[str, ...] = (
@@ -347,3 +363,21 @@ def visits(table: ir.Table = PURCHASES, *, as_of: int | None = None) -> ir.Table
     return rows.group_by("customer_id", "day", "month").aggregate(
         orders=rows.count(), gross=rows.gross.sum(), net=rows.net.sum()
     )
+
+
+def placed(lines: ir.Table = LINES, records: ir.Table = RECORDS) -> ir.Table:
+    """One row per sale with a paid line, anonymous ones too: when, where, by whom; gross in the business's currency and
+    how many of its lines are in it (home). The lines of a sale share its moment, store, channel and record.
+    """
+    rows = lines.filter(lines.paid, lines.kind == "sale")
+    folded = rows.group_by("position").aggregate(
+        day=rows.day.cast("int64").min(),
+        month=rows.month.cast("int64").min(),
+        store=rows.store.min(),
+        channel=rows.channel.min(),
+        record_id=rows.record_id.min(),
+        gross=sum_of(rows.home, rows.amount),
+        home=count_of(rows.home),
+    )
+    told = folded.left_join(records.select("record_id", "customer_id"), "record_id")
+    return told.select(*PLACED.columns)

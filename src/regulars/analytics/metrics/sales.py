@@ -5,6 +5,7 @@ import ibis.expr.types as ir
 
 from regulars.analytics.facts import (
     LINES,
+    PLACED,
     PURCHASES,
     RECORDS,
     Bucket,
@@ -32,7 +33,21 @@ def revenue(*, by: Bucket = "day", since: int | None = None, until: int | None =
     )
 
 
-def _orders(by: Bucket, since: int | None, until: int | None) -> ir.Table:
+def _shared(by: Bucket, kept: bool) -> bool:
+    """Whether the table of facts.placed tells it: a sale may be of several categories."""
+    return kept and by not in ("category", "product")
+
+
+def _orders(by: Bucket, since: int | None, until: int | None, kept: bool = False) -> ir.Table:
+    if _shared(by, kept):
+        sold = between(PLACED, since, until)
+        return sold.select(
+            bucket=bucket_of(sold, by),
+            order=sold.position,
+            gross=sold.gross,
+            home=sold.home,
+            anonymous=ibis.ifelse(sold.record_id.isnull(), 1, 0),
+        )
     rows = between(LINES.filter(LINES.paid, LINES.kind == "sale"), since, until)
     rows = rows.select(
         bucket=bucket_of(rows, by),
@@ -67,29 +82,34 @@ def average_order(*, by: Bucket = "day", since: int | None = None, until: int | 
     return totals.mutate(average=((totals.gross * 2 + totals.orders) // (totals.orders * 2)).cast("int64"))
 
 
-def buyers(*, by: Bucket = "day", since: int | None = None, until: int | None = None) -> ir.Table:
+def buyers(*, by: Bucket = "day", since: int | None = None, until: int | None = None, kept: bool = False) -> ir.Table:
     """Buyers: different customers with at least one paid line. Merged records are one customer; anonymous sales have
     no buyer. A customer who buys in two buckets counts in each, so that the parts add up to more than the whole.
     Source: lines of Order Completed, joined to customers.
     """
-    rows = between(LINES.filter(LINES.paid, LINES.kind == "sale", LINES.record_id.notnull()), since, until)
-    rows = rows.select(bucket=bucket_of(rows, by), record_id=rows.record_id).distinct()
-    joined = rows.inner_join(RECORDS.select("record_id", "customer_id"), "record_id")
+    if _shared(by, kept):
+        joined = between(PLACED.filter(PLACED.customer_id.notnull()), since, until)
+        joined = joined.select(bucket=bucket_of(joined, by), customer_id=joined.customer_id)
+    else:
+        rows = between(LINES.filter(LINES.paid, LINES.kind == "sale", LINES.record_id.notnull()), since, until)
+        rows = rows.select(bucket=bucket_of(rows, by), record_id=rows.record_id).distinct()
+        joined = rows.inner_join(RECORDS.select("record_id", "customer_id"), "record_id")
     people = joined.select("bucket", "customer_id").distinct()
     return people.group_by("bucket").aggregate(buyers=people.count())
 
 
-def sales(*, by: Bucket = "day", since: int | None = None, until: int | None = None) -> ir.Table:
+def sales(*, by: Bucket = "day", since: int | None = None, until: int | None = None, kept: bool = False) -> ir.Table:
     """Sales: revenue, orders, buyers and the average order of each bucket in one table, as their own metrics define
     them; 0 where one has no row.
     """
     parts = []
     names = ("gross", "refunded", "net", "orders", "anonymous", "priced", "buyers")
-    placed = _orders(by, since, until)
+    placed = _orders(by, since, until, kept)
     counted = placed.group_by("bucket").aggregate(
         orders=placed.count(), anonymous=count_of(placed.anonymous > 0), priced=count_of(placed.home > 0)
     )
-    for part in (revenue(by=by, since=since, until=until), counted, buyers(by=by, since=since, until=until)):
+    people = buyers(by=by, since=since, until=until, kept=kept)
+    for part in (revenue(by=by, since=since, until=until), counted, people):
         parts.append(
             part.select("bucket", **{n: part[n] if n in part.columns else ibis.literal(0, "int64") for n in names})
         )

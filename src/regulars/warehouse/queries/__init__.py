@@ -45,30 +45,31 @@ def first_asked() -> Iterator[object]:
     yield voice.nps_by_month(now)
     yield voice.nps_by_store(now)
     yield voice.csat(now)
-    yield from answers.warm(now)
+    with answers.folded(now) as whole:
+        yield from answers.warm(whole)
 
 
 def warm(snapshot: Snapshot) -> Iterator[object]:
     """Ask what pages ask of much history, a question at a time. Not the running day: that is told as it is."""
-    for days in overview.SPANS:
-        yield overview.figures(snapshot, days=days)
-        yield overview.series(snapshot, days=days)
-        yield overview.series(snapshot, days=2 * days)
-    yield from answers.warm(snapshot)
-    for span, period in sales.SPANS.items():
-        since, until = (None, None) if span is None else (snapshot.as_of - span, snapshot.as_of - 1)
-        yield sales.by_period(snapshot, period=period, since=since, until=until)
-        yield sales.new_and_returning(snapshot, by=period, since=since, until=until)
-        for dimension in sales.DIMENSIONS:
-            yield sales.by(snapshot, dimension=dimension, since=since, until=until)
-            if span is not None:
-                yield sales.new_and_returning(snapshot, by=dimension, since=since, until=until)
-    yield voice.nps(snapshot)
-    yield voice.nps_by_month(snapshot)
-    yield voice.nps_by_store(snapshot)
-    yield voice.csat(snapshot)
-    yield customers.stores_and_channels(snapshot)
-    yield notices(snapshot)
+    with answers.folded(snapshot) as whole:
+        for days in overview.SPANS:
+            yield overview.figures(whole, days=days)
+        yield overview.series(whole, days=overview.SPANS[-1])
+        yield from answers.warm(whole)
+        for span, period in sales.SPANS.items():
+            since, until = (None, None) if span is None else (whole.as_of - span, whole.as_of - 1)
+            yield sales.by_period(whole, period=period, since=since, until=until)
+            yield sales.new_and_returning(whole, by=period, since=since, until=until)
+            for dimension in sales.DIMENSIONS:
+                yield sales.by(whole, dimension=dimension, since=since, until=until)
+                if span is not None:
+                    yield sales.new_and_returning(whole, by=dimension, since=since, until=until)
+        yield voice.nps(whole)
+        yield voice.nps_by_month(whole)
+        yield voice.nps_by_store(whole)
+        yield voice.csat(whole)
+        yield customers.stores_and_channels(whole)
+        yield notices(whole)
 
 
 __all__ = [

@@ -2,6 +2,8 @@
 so large that nobody should wait they are answered after each full refresh."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from regulars.analytics import engines, facts, metrics
@@ -32,22 +34,35 @@ def sql_of(key: str, *, as_of: int, cutoffs: Cutoffs, thresholds: Thresholds, ke
     return f"{sql} ORDER BY ALL"
 
 
-def rows(snapshot: Snapshot, key: str, *, kept: bool = False) -> list[Any]:
-    """The metric's rows, in order. Nothing before the first refresh. `kept`: as for `sql_of`."""
+def rows(snapshot: Snapshot, key: str) -> list[Any]:
+    """The metric's rows, in order. Nothing before the first refresh."""
     if not snapshot.version:
         return []
 
     def ask() -> list[Any]:
         cutoffs = Cutoffs.from_json(snapshot.value("cutoffs", {}))
         thresholds = Thresholds.from_json(snapshot.value("thresholds", {}))
-        return snapshot.read(sql_of(key, as_of=snapshot.as_of, cutoffs=cutoffs, thresholds=thresholds, kept=kept))
+        return snapshot.read(
+            sql_of(key, as_of=snapshot.as_of, cutoffs=cutoffs, thresholds=thresholds, kept=snapshot.folded)
+        )
 
     return remembered(snapshot, ("answer", key), ask)
 
 
+@contextmanager
+def folded(snapshot: Snapshot) -> Iterator[Snapshot]:
+    """The same moment, with what many questions share folded once."""
+    for table, sql in (
+        ("visits", engines.sql(facts.visits, as_of=snapshot.as_of)),
+        ("placed", engines.sql(facts.placed)),
+    ):
+        snapshot.read(f"CREATE TEMP TABLE {table} AS {sql}")
+    yield replace(snapshot, folded=True)
+    for table in ("visits", "placed"):  # given up, they go with the snapshot
+        snapshot.read(f"DROP TABLE {table}")
+
+
 def warm(snapshot: Snapshot) -> Iterator[object]:
-    """Ask them all, with visits folded once."""
-    snapshot.read(f"CREATE TEMP TABLE visits AS {engines.sql(facts.visits, as_of=snapshot.as_of)}")
+    """Ask them all."""
     for key in KEYS:
-        yield rows(snapshot, key, kept=True)
-    snapshot.read("DROP TABLE visits")
+        yield rows(snapshot, key)

@@ -45,7 +45,7 @@ def figures(snapshot: Snapshot, *, days: int = 28) -> dict[str, Figure]:
     """
 
     def of(since: int, until: int) -> dict[str, int]:
-        sql = metrics.sql("sales", by="all", since=since, until=until)
+        sql = metrics.sql("sales", by="all", since=since, until=until, kept=snapshot.folded)
         found = snapshot.read(f"SELECT gross, refunded, net, orders, buyers, average FROM ({sql})")  # noqa: S608 (compiled)
         gross, refunds, net, orders, buyers, average = found[0] if found else (0, 0, 0, 0, 0, 0)
         new = _new_buyers(snapshot, since, until)
@@ -70,8 +70,11 @@ def whole_days(snapshot: Snapshot, *, days: int = 28) -> tuple[date, date]:
 
 def series(snapshot: Snapshot, *, days: int = 28) -> list[Day]:
     """One row a day of the last `days` days that are over, days without sales included, oldest first."""
-    since, until = snapshot.as_of - days, snapshot.as_of - 1
-    return [Day(*row) for row in remembered(snapshot, ("series", days), lambda: _days(snapshot, since, until))]
+    # In advance the longest is answered, which holds all others.
+    asked = max(days, SPANS[-1]) if snapshot.answered else days
+    since, until = snapshot.as_of - asked, snapshot.as_of - 1
+    rows = remembered(snapshot, ("series", asked), lambda: _days(snapshot, since, until))
+    return [Day(*row) for row in rows[asked - days :]]
 
 
 def today(snapshot: Snapshot) -> Day:
@@ -81,7 +84,7 @@ def today(snapshot: Snapshot) -> Day:
 
 
 def _days(snapshot: Snapshot, since: int, until: int) -> list[Any]:
-    sql = metrics.sql("sales", by="day", since=since, until=until)
+    sql = metrics.sql("sales", by="day", since=since, until=until, kept=snapshot.folded)
     found = snapshot.read(f"SELECT bucket, gross, refunded, net, orders, buyers FROM ({sql})")  # noqa: S608
     by_day: dict[int, tuple[int, ...]] = {day: tuple(rest) for day, *rest in found}
     new = _new_buyers(snapshot, since, until)

@@ -57,7 +57,7 @@ def _sales(snapshot: Snapshot, by: Any, since: int | None, until: int | None) ->
     until = snapshot.as_of if until is None else min(until, snapshot.as_of)
 
     def ask() -> list[Any]:
-        sql = metrics.sql("sales", by=by, since=since, until=until)
+        sql = metrics.sql("sales", by=by, since=since, until=until, kept=snapshot.folded)
         columns = "bucket, gross, refunded, net, orders, buyers, average"
         return snapshot.read(f"SELECT {columns} FROM ({sql})")  # noqa: S608 (compiled)
 

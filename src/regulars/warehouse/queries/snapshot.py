@@ -38,6 +38,8 @@ class Snapshot:
     zone: str
     _cursor: duckdb.DuckDBPyConnection = field(repr=False, compare=False)
     _kept: Mapping[str, list[Any]] = field(default_factory=dict, repr=False, compare=False)
+    folded: bool = False
+    """There are tables of facts.visits and facts.placed for questions to share, as long as many are asked in a row."""
 
     def read(self, sql: str, params: engine.Parameters = ()) -> list[tuple[Any, ...]]:
         return self._cursor.execute(sql, params or None).fetchall()
