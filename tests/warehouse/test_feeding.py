@@ -97,7 +97,7 @@ def test_refunds_take_back_what_they_say_or_what_is_left(happened: Happened) -> 
 
 def test_an_order_that_comes_twice_counts_once(happened: Happened) -> None:
     from regulars.eventlog import dispatch
-    from regulars.eventlog.queries import after
+    from regulars.eventlog.queries import rows_after
 
     tea = {"products": [{"price": 5, "quantity": 2}]}
     happened("Order Completed", 1, "2026-01-01 00:00", order_id="H", total=80, via="import:1")
@@ -125,7 +125,7 @@ def test_an_order_that_comes_twice_counts_once(happened: Happened) -> None:
         (15, 3, "7", 400), (16, 3, "7", 600), (18, 3, "7", 800),
     ]  # fmt: skip
     dispatch.number()  # on PostgreSQL somebody has to
-    rows = after(0)
+    rows = rows_after(0)
     for size in (1, 3, 4, 7, len(rows)):
         emptied()
         for start in range(0, len(rows), size):
@@ -205,12 +205,12 @@ def test_records_follow_merges_unmerges_and_erasure(happened: Happened) -> None:
 
 def test_a_batch_given_twice_or_with_a_gap_changes_nothing(happened: Happened) -> None:
     from regulars.eventlog import dispatch
-    from regulars.eventlog.queries import after
+    from regulars.eventlog.queries import rows_after
 
     for n in range(6):
         happened("Order Completed", n, "2026-01-01 00:00", total=n + 1)
     dispatch.number()  # on PostgreSQL somebody has to
-    rows = after(0)
+    rows = rows_after(0)
     feed.handle(rows[:2])
     feed.handle(rows[:4])
     feed.handle(rows[5:])  # the fifth is read from the log
@@ -235,9 +235,9 @@ services.append([NewEvent(f"m{n}", "Order Completed", n % 50, now, now, {"total"
 FEEDING = """
 import django
 django.setup()
-from regulars.eventlog.queries import after
+from regulars.eventlog.queries import rows_after
 from regulars.warehouse import engine, feed
-while batch := after(engine.meta("position", 0), 7):
+while batch := rows_after(engine.meta("position", 0), 7):
     feed.handle(batch)
     print("more", flush=True)
 """
@@ -247,13 +247,13 @@ def test_catching_up_ends_although_events_keep_coming(happened: Happened, monkey
     for _ in range(3):
         happened("Order Completed", 1, "2026-03-01 10:00", total=10)
 
-    after = log.after
+    after = log.rows_after
 
     def meanwhile(position: int, limit: int) -> Any:
         happened("Order Completed", 1, "2026-03-01 10:00", total=10)
         return after(position, limit)
 
-    monkeypatch.setattr(feed.log, "after", meanwhile)
+    monkeypatch.setattr(feed.log, "rows_after", meanwhile)
     monkeypatch.setattr(feed, "CHUNK", 1)
     assert feed.catch_up() == 3
 

@@ -16,7 +16,7 @@ import pytest
 from django.db import connection
 
 from regulars.eventlog import dispatch
-from regulars.eventlog.queries import after
+from regulars.eventlog.queries import rows_after
 from regulars.kernel import clock
 from regulars.kernel.errors import Conflict
 from regulars.warehouse import agreement, engine, feed, queries, refresh
@@ -143,7 +143,7 @@ def test_a_lake_tells_what_the_file_tells_on_duckdb_and_on_spark(
             settings.LAKE, settings.SPARK = home / place if place else None, spark
             Change.objects.all().delete()
             OrderEntry.objects.all().delete()
-            while batch := after(engine.meta("position", 0), 150):
+            while batch := rows_after(engine.meta("position", 0), 150):
                 feed.handle(batch)
                 if place:
                     upkeep.step()
@@ -166,7 +166,7 @@ def log(warehouse: Path, happened: Happened) -> Callable[[], list[Any]]:
         happened("Order Completed", n, "2026-03-01 10:00", total=n, order_id=f"A{n}", note=f"to {n}")
     while dispatch.number():
         pass
-    return lambda: after(0)
+    return lambda: rows_after(0)
 
 
 def took() -> list[Any]:
@@ -179,7 +179,7 @@ KILLED = """
 import os, signal, sys
 import django
 django.setup()
-from regulars.eventlog.queries import after
+from regulars.eventlog.queries import rows_after
 from regulars.warehouse import feed
 from regulars.warehouse.lake import changes
 add = changes.add
@@ -190,7 +190,7 @@ def killed(**told):
         add(**told)
     os.kill(os.getpid(), signal.SIGKILL)
 changes.add = killed
-feed.handle(after(0, 4))
+feed.handle(rows_after(0, 4))
 """
 
 

@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from regulars.eventlog.rows import EventRow
+from regulars.eventlog.rows import LogRow
 from regulars.kernel import clock
 from regulars.warehouse import engine, feed, refresh
 from tests.warehouse.conftest import KINDS, emptied
@@ -108,7 +109,7 @@ def test_live_equals_full(place: Path, settings: Any, kind: str, steps: list[Any
     emptied()
     parents: dict[int, int] = {}
     now, position = START, 0
-    told: list[EventRow] = []
+    told: list[LogRow] = []
     for deeds, ahead, passing in steps:
         batch = []
         for (name, who, properties), hours in deeds:
@@ -119,9 +120,7 @@ def test_live_equals_full(place: Path, settings: Any, kind: str, steps: list[Any
             now += timedelta(hours=hours * 7)
             position += 1
             at = now + timedelta(days=ahead)
-            batch.append(
-                EventRow(position, position, str(position), name, who, at, now, dict(properties), {}, "track:1", "")
-            )
+            batch.append(LogRow(position, name, who, at, now, msgspec.json.encode(properties), b"{}", "track:1"))
         told += batch
         now += timedelta(days=passing)
         with clock.frozen(now):

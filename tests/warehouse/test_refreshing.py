@@ -12,7 +12,7 @@ import pytest
 from regulars.accounts.actors import SYSTEM
 from regulars.accounts.services import change_settings
 from regulars.eventlog import dispatch
-from regulars.eventlog.queries import after
+from regulars.eventlog.queries import rows_after
 from regulars.kernel import clock
 from regulars.warehouse import engine, feed, lake, queries, refresh
 from regulars.warehouse.lake import changes
@@ -61,7 +61,7 @@ def test_a_full_refresh_is_due_for_a_reason(happened: Happened, people: Any) -> 
         happened("Order Completed", 1, "2026-03-01 10:00", total=10)
     with clock.frozen(at("2026-03-01 12:00")):
         dispatch.number()
-        feed.handle(after(0, 5))
+        feed.handle(rows_after(0, 5))
         assert refresh.due() == ""  # the log has more
     assert due_at("2026-03-01 12:00") == "first"
     refreshed("2026-03-01 12:00")

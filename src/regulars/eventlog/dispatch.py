@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -18,7 +19,7 @@ from regulars.accounts.actors import Actor
 from regulars.accounts.services import audit
 from regulars.eventlog import queries, wake
 from regulars.eventlog.models import Cursor, Numbering, ParkedEvent
-from regulars.eventlog.rows import EventRow
+from regulars.eventlog.rows import EventRow, LogRow
 from regulars.kernel import clock
 from regulars.kernel.errors import NotFound
 from regulars.kernel.languages import Text
@@ -35,16 +36,18 @@ costs it some 20 ms whatever its size.
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """`handle` gets events in the order of their positions; `names` narrows to those it wants (None: all).
+    """`handle` gets events in the order of their positions, as `read` gives them; `names` narrows to those it wants
+    (None: all).
 
     `own_place`: it keeps its place in a store of its own and drops what it has seen (the warehouse). It is called
     outside a transaction, so as not to hold up writers, and no event is parked past it: it waits until it works again.
     """
 
     name: str
-    handle: Callable[[list[EventRow]], None]
+    handle: Callable[[list[Any]], None]
     names: frozenset[str] | None = None
     own_place: bool = False
+    read: Callable[..., Sequence[EventRow | LogRow]] = queries.after
 
 
 def number(limit: int = 20_000) -> int:
@@ -97,9 +100,9 @@ def advance(subscriber: Subscriber, *, batch: int | None = None) -> bool:
         with nullcontext() if subscriber.own_place else transaction.atomic():
             if not subscriber.own_place and not _held(subscriber.name, cursor.position):
                 return False
-            events = queries.after(cursor.position, upto - cursor.position, names=subscriber.names)
+            events = subscriber.read(cursor.position, upto - cursor.position, names=subscriber.names)
             if events:
-                subscriber.handle(events)
+                subscriber.handle(list(events))
             Cursor.objects.filter(name=subscriber.name, position=cursor.position).update(
                 position=upto, failures=0, retry_at=None, error="", moved_at=clock.now()
             )

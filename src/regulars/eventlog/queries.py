@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import Count, Max, Min
 
 from regulars.eventlog.models import Cursor, Event, Numbering, ParkedEvent, Quarantined
-from regulars.eventlog.rows import EventRow
+from regulars.eventlog.rows import EventRow, LogRow
 from regulars.kernel.errors import NotFound
 from regulars.kernel.languages import Text
 
@@ -65,13 +65,31 @@ def first_position() -> int:
     return found or last_position() + 1
 
 
-def after(position: int, limit: int = 1000, *, names: Collection[str] | None = None) -> list[EventRow]:
-    """The events with the next `limit` positions, in order; fewer when narrowed to `names`."""
+def _next(position: int, limit: int, names: Collection[str] | None) -> tuple[str, list[Any]]:
     where, params = "WHERE position > %s AND position <= %s", [position, position + limit]
     if names is not None:
         among, value = _among("name", names, "text")
         where, params = f"{where} AND {among}", [*params, value]
-    return _select(f"{where} ORDER BY position", params)
+    return f"{where} ORDER BY position", params
+
+
+def after(position: int, limit: int = 1000, *, names: Collection[str] | None = None) -> list[EventRow]:
+    """The events with the next `limit` positions, in order; fewer when narrowed to `names`."""
+    return _select(*_next(position, limit, names))
+
+
+def rows_after(position: int, limit: int = 1000, *, names: Collection[str] | None = None) -> list[LogRow]:
+    """The same as they stand in the log."""
+    rest, params = _next(position, limit, names)
+    fields = "at, received_at, properties, context"
+    if connection.vendor == "sqlite":  # no converter of Django's, and no characters made of bytes
+        fields = "at || '', received_at || '', CAST(properties AS BLOB), CAST(context AS BLOB)"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT position, name, record_id, {fields}, source FROM eventlog_event {rest}",  # noqa: S608
+            params,
+        )
+        return [LogRow(*row) for row in cursor.fetchall()]
 
 
 def at_positions(positions: Collection[int]) -> list[EventRow]:

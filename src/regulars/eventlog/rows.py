@@ -83,3 +83,18 @@ class EventRow(msgspec.Struct, frozen=True):
     context: dict[str, Any]
     source: str
     actor: str
+
+
+class LogRow(msgspec.Struct, frozen=True, gc=False):
+    """An event as it stands in the log, for a follower that reads millions and needs little of each: moments as the
+    database gives them (in SQLite text, in UTC), JSON as it is written there.
+    """
+
+    position: int
+    name: str
+    record_id: int | None
+    at: str | datetime
+    received_at: str | datetime
+    properties: bytes | str
+    context: bytes | str
+    source: str

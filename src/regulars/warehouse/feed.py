@@ -5,7 +5,7 @@ anywhere loses and doubles nothing; what was taken is marked as `pending` for th
 the order of events alone, not on how they were cut into batches. Judging customers is `refresh` and `live`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -24,7 +24,7 @@ from regulars.accounts.queries import Business, business
 from regulars.analytics import facts
 from regulars.eventlog import dispatch
 from regulars.eventlog import queries as log
-from regulars.eventlog.rows import EventRow
+from regulars.eventlog.rows import LogRow
 from regulars.kernel import clock, money
 from regulars.warehouse import engine, lake
 from regulars.warehouse.lake.taking import taking, told_anew
@@ -60,7 +60,7 @@ RECORDS = pa.schema(
 
 _NOT_BY_CUSTOMER = pa.array(facts.NOT_BY_CUSTOMER, pa.string())
 _KEPT = ("position", "told", "last_at", "last_order_day")
-_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
 _ORDERS = frozenset({"Order Completed", "Order Refunded", "Order Cancelled"})
 _ABOUT_RECORDS = frozenset(
     {"Customer Identified", "Customer Unidentified", "Customers Merged", "Customers Unmerged", "Customer Erased"}
@@ -70,14 +70,14 @@ _SLOT = 900_000_000
 """Offsets of zones change at quarters of an hour at most; in µs."""
 
 
-def handle(batch: Sequence[EventRow]) -> None:
+def handle(batch: Sequence[LogRow]) -> None:
     """Take events of the log in; the subscriber of dispatch. Those that are in already are left out, and those that
     are missing before the batch (an older warehouse was restored) are read from the log first.
     """
-    if not batch or batch[0].position is None:
+    if not batch:
         return
     while _take(batch, gapless=True) is None:
-        if not _take(log.after(engine.meta("position", 0), CHUNK), up_to=batch[0].position - 1):
+        if not _take(log.rows_after(engine.meta("position", 0), CHUNK), up_to=batch[0].position - 1):
             _take(batch)
             break
 
@@ -91,14 +91,14 @@ def catch_up() -> int:
         pass
     taken, newest = 0, log.last_position()
     while (position := engine.meta("position", 0)) < newest:
-        batch = log.after(position, CHUNK)
+        batch = log.rows_after(position, CHUNK)
         if not batch:
             break
         taken += _take(batch) or 0
     return taken
 
 
-def _take(batch: Sequence[EventRow], *, up_to: int | None = None, gapless: bool = False) -> int | None:
+def _take(batch: Sequence[LogRow], *, up_to: int | None = None, gapless: bool = False) -> int | None:
     """How many events were new. `gapless`: nothing is taken, and the answer is None, when some before the batch are
     missing."""
     own = business()
@@ -107,13 +107,9 @@ def _take(batch: Sequence[EventRow], *, up_to: int | None = None, gapless: bool 
     with _writing(batch) as pen:
         kept = engine.metas(_KEPT, pen=pen)
         position = kept.get("position", 0)
-        if gapless and position + 1 < (batch[0].position or 0):
+        if gapless and position + 1 < batch[0].position:
             return None
-        rows = [
-            row
-            for row in batch
-            if row.position is not None and row.position > position and (up_to is None or row.position <= up_to)
-        ]
+        rows = [row for row in batch if row.position > position and (up_to is None or row.position <= up_to)]
         if not rows:
             return 0
         if kept.get("told") != _told(own):
@@ -140,7 +136,7 @@ def bulk(*, events: pa.Table, lines: pa.Table, records: pa.Table, position: int)
         engine.keep(pen, {"position": position, "stale": True} | _newest(kept, events, lines))
 
 
-def _writing(batch: Iterable[EventRow]) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+def _writing(batch: Iterable[LogRow]) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
     """The warehouse to write to; of a lake, what these events touch."""
     if not lake.used():
         return engine.writing()
@@ -149,12 +145,27 @@ def _writing(batch: Iterable[EventRow]) -> AbstractContextManager[duckdb.DuckDBP
         if row.record_id is not None:
             records.add(row.record_id)
         if row.name in _ORDERS:
-            order_id = _text(row.properties.get("order_id"))
+            order_id = _text(_told_by(row).get("order_id"))
             if order_id is not None:
                 orders.add(order_id)
         elif row.name in ("Customers Merged", "Customers Unmerged"):
-            records |= {row.properties["source"], row.properties["target"]}
+            told = _told_by(row)
+            records |= {told["source"], told["target"]}
     return taking(records=records, orders=orders)
+
+
+def _told_by(row: LogRow) -> dict[str, Any]:
+    """All properties of an event."""
+    told = _decode(row.properties)
+    return told if isinstance(told, dict) else {}
+
+
+def _micros(at: Iterable[Any]) -> NDArray[np.int64]:
+    """Of moments as the log gives them."""
+    told = pa.array(at)
+    kind = pa.timestamp("us") if pa.types.is_string(told.type) else pa.timestamp("us", "UTC")
+    found: NDArray[np.int64] = told.cast(kind).cast(pa.int64()).to_numpy()
+    return found
 
 
 def _settle_zone(own: Business) -> None:
@@ -233,14 +244,15 @@ def _correct(pen: duckdb.DuckDBPyConnection, before: str, after: str) -> None:
     )
 
 
-def _untold(row: EventRow, own: Business) -> str:
+def _untold(row: LogRow, own: Business) -> str:
     """The currency of amounts that came without one, in small letters: what was the business's when the event came
     (the log says it), or is now for events older than that; unless the setting was wrong then and was corrected.
     """
-    stamp: str = row.context.get("amounts_in") or own.currency if isinstance(row.context, dict) else own.currency
+    context = _decode(row.context)
+    stamp: str = context.get("amounts_in") or own.currency if isinstance(context, dict) else own.currency
     corrections = own.more.get("currency_corrections", [])
     if corrections:
-        received = clock.micros(row.received_at)
+        received = int(_micros([row.received_at])[0])
         for one in corrections:
             if one["from"] == stamp and received < one["at"]:
                 stamp = one["to"]
@@ -267,48 +279,52 @@ def _insert(pen: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
         pen.unregister("incoming")
 
 
-def _append(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], own: Business) -> tuple[pa.Table, pa.Table]:
+def _append(pen: duckdb.DuckDBPyConnection, rows: list[LogRow], own: Business) -> tuple[pa.Table, pa.Table]:
     """Rows of EVENTS and of LINES, as they were inserted."""
-    at = np.fromiter((clock.micros(row.at) for row in rows), np.int64, len(rows))
+    at = _micros([row.at for row in rows])
     days, months = days_and_months(at, own.zone)
-    when = list(zip(at.tolist(), days.tolist(), months.tolist(), strict=True))
-    orders = _Orders(pen, [row for row in rows if row.name in _ORDERS])
-    events: list[tuple[Any, ...]] = []
+    ordering = {row.position: _told_by(row) for row in rows if row.name in _ORDERS}
+    orders = _Orders(pen, [(row, ordering[row.position]) for row in rows if row.position in ordering])
+    typed: list[tuple[Any, ...]] = []
     lines: list[tuple[Any, ...]] = []
-    for row, (micros, day, month) in zip(rows, when, strict=True):
+    for place, row in enumerate(rows):
         name, record_id = row.name, row.record_id
-        properties = row.properties if isinstance(row.properties, dict) else {}
-        of_store, of_channel, of_product, of_category, of_order, of_amount, of_score = _columns(name)
-        store, channel = _named(properties, of_store), _named(properties, of_channel)
-        product_id = _named(properties, of_product) if of_product else None
-        category = _named(properties, of_category) if of_category else None
-        order_id = _named(properties, of_order) if of_order else None
-        amount = _first(properties, of_amount) if of_amount else None
+        read, of_store, of_channel, of_product, of_category, of_order, of_amount, of_score = _columns(name)
+        told = read(row.properties)
+        store, channel = _named(told, of_store), _named(told, of_channel)
+        product_id = _named(told, of_product) if of_product else None
+        category = _named(told, of_category) if of_category else None
+        order_id = _named(told, of_order) if of_order else None
+        amount = _first(told, of_amount) if of_amount else None
         if channel is None and row.source.startswith("track"):
             channel = "online"
-        ordering = name in _ORDERS
-        if ordering or amount is not None:
-            currency = _text(properties.get("currency")) or ""
-            currency = currency.upper()[:3] or orders.currency(row, properties, order_id) or _untold(row, own)
+        properties = ordering.get(row.position)
+        if properties is not None or amount is not None:
+            currency = (_text(told.currency) or "").upper()[:3]
+            if not currency and properties is not None:
+                currency = orders.currency(row, properties, order_id) or ""
+            currency = currency or _untold(row, own)
             amount = _minor(amount, currency.upper())
-        if ordering:
+        if properties is not None:
             made, amount, record_id, store, channel = orders.lines(
                 row, properties, amount, record_id, store, channel, order_id, currency
             )
             home = currency.upper() == own.currency
+            when = int(at[place]), int(days[place]), int(months[place])
             lines += [
-                (row.position, number, record_id, micros, day, month, order_id, store, channel, *what, home, currency)
+                (row.position, number, record_id, *when, order_id, store, channel, *what, home, currency)
                 for number, *what in made
             ]
         if category is None and name == "Survey Answered":
-            category = _text(properties.get("kind"))
-        events.append(
-            (
-                row.position, name, record_id, micros, day, month, store, channel, product_id, category, order_id,
-                amount, _score(_first(properties, of_score)) if of_score else None, _encode(properties).decode(),
-            )
-        )  # fmt: skip
-    tables = _table(events, EVENTS), _table(lines, LINES)
+            category = _text(told.kind)
+        score = _score(_first(told, of_score)) if of_score else None
+        typed.append((record_id, store, channel, product_id, category, order_id, amount, score))
+    record_ids, *more = zip(*typed, strict=True)
+    columns = (
+        [row.position for row in rows], [row.name for row in rows], record_ids, at, days, months, *more,
+        [row.properties for row in rows],
+    )  # fmt: skip
+    tables = _table(columns, EVENTS), _table(zip(*lines, strict=True) if lines else [()] * len(LINES), LINES)
     _insert(pen, "events", tables[0])
     _insert(pen, "lines", tables[1])
     touched, moved = _keep_records(pen, rows, tables[0])
@@ -322,33 +338,50 @@ def _append(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], own: Business)
     return tables
 
 
-def _table(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
-    columns = zip(*rows, strict=True) if rows else [()] * len(schema)
+def _table(columns: Iterable[Any], schema: pa.Schema) -> pa.Table:
     return pa.table([pa.array(c, field.type) for c, field in zip(columns, schema, strict=True)], schema=schema)
 
 
 @lru_cache(maxsize=10_000)
-def _columns(name: str) -> tuple[tuple[str, ...], ...]:
-    """The properties that fill store, channel, product_id, category, order_id, amount and score."""
+def _columns(name: str) -> tuple[Any, ...]:
+    """How to read of the properties of an event what is needed here, and those that fill store, channel, product_id,
+    category, order_id, amount and score."""
     found = catalog.columns(name)
-    return tuple(
+    filled = tuple(
         found.get(column, ())
         for column in ("store", "channel", "product_id", "category", "order_id", "amount", "score")
     )
+    needed = {one for names in filled for one in names} | {"currency"}
+    return _reader(tuple(sorted(needed | ({"kind"} if name == "Survey Answered" else set())))), *filled
 
 
-def _first(properties: dict[str, Any], names: tuple[str, ...]) -> Any:
+@lru_cache(maxsize=1000)
+def _reader(names: tuple[str, ...]) -> Callable[[bytes | str], Any]:
+    """Reads these properties of an event and passes over the others."""
+    some = msgspec.defstruct("Some", [(name, Any, None) for name in names], gc=False)
+    read: Callable[[bytes | str], Any] = msgspec.json.Decoder(some).decode
+
+    def leniently(text: bytes | str) -> Any:
+        try:
+            return read(text)
+        except msgspec.ValidationError:  # no object
+            return some()
+
+    return leniently
+
+
+def _first(told: Any, names: tuple[str, ...]) -> Any:
     for name in names:
-        value = properties.get(name)
+        value = getattr(told, name)
         if value is not None and value != "":
             return value
     return None
 
 
-def _named(properties: dict[str, Any], names: tuple[str, ...]) -> str | None:
+def _named(told: Any, names: tuple[str, ...]) -> str | None:
     """The first of them that is told, as a short text."""
     for name in names:
-        value = properties.get(name)
+        value = getattr(told, name)
         if value is not None and value != "":
             return _text(value)
     return None
@@ -428,14 +461,14 @@ class _Orders:
     counts twice after a merge: docs/decisions/0009-an-order-counts-once.md.
     """
 
-    def __init__(self, pen: duckdb.DuckDBPyConnection, rows: list[EventRow]) -> None:
+    def __init__(self, pen: duckdb.DuckDBPyConnection, rows: list[tuple[LogRow, dict[str, Any]]]) -> None:
         self._sold = self._completed(pen, rows)
         self._known: dict[str, list[Any]] = {}  # order → rest, record, store, channel, currency
         wanted = set()
-        for row in rows:
+        for row, properties in rows:
             if row.name != "Order Completed":
-                order_id = _text(row.properties.get("order_id"))
-                if order_id is not None and (row.record_id is None or self._silent(row.properties)):
+                order_id = _text(properties.get("order_id"))
+                if order_id is not None and (row.record_id is None or self._silent(properties)):
                     wanted.add(order_id)
         if wanted:
             pen.register("wanted", pa.table({"order_id": pa.array(sorted(wanted), pa.string())}))
@@ -449,12 +482,14 @@ class _Orders:
             self._known |= {order: list(rest) for order, *rest in found}
 
     @staticmethod
-    def _completed(pen: duckdb.DuckDBPyConnection, rows: list[EventRow]) -> dict[tuple[int, str], bool]:
+    def _completed(
+        pen: duckdb.DuckDBPyConnection, rows: list[tuple[LogRow, dict[str, Any]]]
+    ) -> dict[tuple[int, str], bool]:
         """Of the orders completed in this batch those with a sale before it: (record, order) → was it imported."""
         wanted: dict[tuple[int, str], bool] = {}  # is an imported one among them
-        for row in rows:
-            if row.name == "Order Completed" and row.record_id is not None and isinstance(row.properties, dict):
-                order_id = _text(row.properties.get("order_id"))
+        for row, properties in rows:
+            if row.name == "Order Completed" and row.record_id is not None:
+                order_id = _text(properties.get("order_id"))
                 if order_id is not None:
                     key = row.record_id, order_id
                     wanted[key] = wanted.get(key, False) or row.source.startswith(_IMPORTED)
@@ -481,14 +516,14 @@ class _Orders:
             _decimal(properties.get(name)) is None for name in ("total", "revenue", "value")
         )
 
-    def currency(self, row: EventRow, properties: dict[str, Any], order_id: str | None) -> str | None:
+    def currency(self, row: LogRow, properties: dict[str, Any], order_id: str | None) -> str | None:
         """Of a refund that doesn't say how much: the order's."""
         known = self._known.get(order_id) if order_id is not None and row.name in _ORDERS else None
         refund = known is not None and row.name != "Order Completed" and self._silent(properties)
         return str(known[4]) if refund and known and known[4] else None
 
     def lines(
-        self, row: EventRow, properties: dict[str, Any], amount: int | None, record_id: int | None,
+        self, row: LogRow, properties: dict[str, Any], amount: int | None, record_id: int | None,
         store: str | None, channel: str | None, order_id: str | None, currency: str,
     ) -> tuple[list[tuple[Any, ...]], int | None, int | None, str | None, str | None]:  # fmt: skip
         """(line, product, category, name, quantity, amount, paid, kind) of each; the amount that the event tells; whose
@@ -550,10 +585,10 @@ class _Orders:
         return made
 
 
-def _keep_records(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], events: pa.Table) -> tuple[pa.Table, set[int]]:
+def _keep_records(pen: duckdb.DuckDBPyConnection, rows: list[LogRow], events: pa.Table) -> tuple[pa.Table, set[int]]:
     """Bring `records` up to these events; which records changed (a table with their record_id), and those among them
     whose customer did, whose whole history counts otherwise now."""
-    known, structure = dict[int, bool](), list[EventRow]()
+    known, structure = dict[int, bool](), list[LogRow]()
     seen = events.select(["record_id", "day"])
     for row, day in zip(rows, events["day"].to_pylist(), strict=True):
         if row.name not in _ABOUT_RECORDS:
@@ -564,7 +599,8 @@ def _keep_records(pen: duckdb.DuckDBPyConnection, rows: list[EventRow], events: 
             continue
         structure.append(row)
         if row.name != "Customer Erased":
-            both = pa.array([row.properties["source"], row.properties["target"]], pa.int64())
+            told = _told_by(row)
+            both = pa.array([told["source"], told["target"]], pa.int64())
             seen = pa.concat_tables([seen, pa.table({"record_id": both, "day": pa.array([day] * 2, pa.int32())})])
     seen = seen.filter(pc.is_valid(seen["record_id"])).group_by("record_id").aggregate([("day", "min")])
     if not seen.num_rows:
@@ -595,7 +631,7 @@ def _keep_seen(pen: duckdb.DuckDBPyConnection, seen: pa.Table) -> None:
     pen.unregister("seen")
 
 
-def _restructure(pen: duckdb.DuckDBPyConnection, rows: list[EventRow]) -> set[int]:
+def _restructure(pen: duckdb.DuckDBPyConnection, rows: list[LogRow]) -> set[int]:
     """Follow merges, unmerges and erasures, in their order; the records of all trees they touch."""
     parent: dict[int, int] = dict(pen.execute("SELECT source, target FROM merges").fetchall())
     children: dict[int, set[int]] = {}
@@ -620,9 +656,10 @@ def _restructure(pen: duckdb.DuckDBPyConnection, rows: list[EventRow]) -> set[in
     for row in rows:
         if row.name == "Customer Erased":
             if row.record_id is not None:
-                erased |= dict.fromkeys(tree(root(row.record_id)), row.position or 0)
+                erased |= dict.fromkeys(tree(root(row.record_id)), row.position)
             continue
-        source, target = row.properties["source"], row.properties["target"]
+        told = _told_by(row)
+        source, target = told["source"], told["target"]
         if row.name == "Customers Merged":
             if source not in parent and root(target) != source:
                 parent[source] = target
