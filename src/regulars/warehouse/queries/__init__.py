@@ -45,8 +45,9 @@ def first_asked() -> Iterator[object]:
     yield voice.nps_by_month(now)
     yield voice.nps_by_store(now)
     yield voice.csat(now)
-    with answers.folded(now) as whole:
-        yield from answers.warm(whole)
+    if not now.answered:
+        with answers.folded(now) as whole:
+            yield from answers.warm(whole)
 
 
 def warm(snapshot: Snapshot) -> Iterator[object]:
