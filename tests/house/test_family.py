@@ -129,15 +129,23 @@ def work(stopping, ready, folder, name):
     (folder / f"{name}.ended").write_text(str(sorted(path.name for path in folder.glob("*.ended"))))
 
 def fail(stopping, ready, folder, name):
+    (folder / f"{name}.{os.getpid()}").touch()
     sys.exit(7)
+
+def wait(stopping, ready, folder, name):
+    (folder / f"{name}.{os.getpid()}").touch()
+    while not (folder / "go").exists() and not stopping.wait(0.02):
+        pass
+    work(stopping, ready, folder, name)
 
 if __name__ == "__main__":
     folder, method, does = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT)
-    children = [family.Child("a", work, (folder, "a")), family.Child("b", work if does == "well" else fail,
-                (folder, "b"), after=("a",))]
+    second = {"well": work, "slow": wait}.get(does, fail)
+    children = [family.Child("a", work, (folder, "a")), family.Child("b", second, (folder, "b"), after=("a",))]
+    refused = 7 if does == "refuses" else None
     try:
-        family.run(children, lock=lock, up=lambda: (folder / "up").touch(), method=method)
+        family.run(children, lock=lock, up=lambda: (folder / "up").touch(), refused=refused, method=method)
     except family.Ended as ended:
         sys.exit(ended.code)
 """
@@ -160,8 +168,27 @@ def test_a_family_starts_and_ends_in_order_whether_forked_or_begun_anew(
     assert (tmp_path / "b.ended").read_text() == "['a.ended']"
 
 
-def test_a_family_whose_child_cant_start_ends_with_its_code(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("does", "times"), [("fails", 3), ("refuses", 1)])
+def test_a_family_whose_child_cant_start_ends_with_its_code(does: str, times: int, tmp_path: Path) -> None:
     (tmp_path / "family.py").write_text(FAMILY)
-    command = [sys.executable, str(tmp_path / "family.py"), str(tmp_path), "fork", "ill"]
+    command = [sys.executable, str(tmp_path / "family.py"), str(tmp_path), "fork", does]
     assert subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT / "src")}, check=False).returncode == 7
     assert not (tmp_path / "up").exists()
+    assert len(list(tmp_path.glob("b.[0-9]*"))) == times
+
+
+def test_a_child_that_is_killed_while_it_starts_is_started_again(tmp_path: Path, wait_for: Wait) -> None:
+    (tmp_path / "family.py").write_text(FAMILY)
+    command = [sys.executable, str(tmp_path / "family.py"), str(tmp_path), "fork", "slow"]
+    parent = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT / "src")})
+    killed: set[int] = set()
+    for _ in range(2):
+        wait_for(lambda: len(list(tmp_path.glob("b.[0-9]*"))) > len(killed), 60, "the child to begin")
+        (begun,) = {int(path.suffix[1:]) for path in tmp_path.glob("b.[0-9]*")} - killed
+        os.kill(begun, signal.SIGKILL)
+        killed.add(begun)
+    assert not (tmp_path / "up").exists()
+    (tmp_path / "go").touch()
+    wait_for(lambda: (tmp_path / "up").exists(), 60, "the family to be up")
+    parent.terminate()
+    assert parent.wait(60) == 0

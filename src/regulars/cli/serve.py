@@ -37,8 +37,9 @@ def answer(host: str, port: int, children: "Callable[[Shared], list[Child]]") ->
         with control.opened(control.console_path()) as console:
             shared = Shared(public, console, Bell(), Bell(), served)
             shown = f"[{host}]" if ":" in host else host
+            at = f"http://{shown}:{port}"
             try:
-                family.run(children(shared), lock=lock, up=lambda: click.echo(f"Regulars: http://{shown}:{port}"))
+                family.run(children(shared), lock=lock, up=lambda: click.echo(f"Regulars: {at}"), refused=roles.REFUSED)
             except family.Ended as ended:
                 if ended.code != roles.REFUSED:
                     click.echo(f"regulars: {ended}", err=True)

@@ -1,9 +1,10 @@
 """A parent and its children: started together, watched, started again when one dies, ended together.
 
 The parent does nothing else and stays small. A child that dies is started again, at once the first time and then after
-longer and longer pauses. Children hold a copy of the folder's lock, so that nobody else can have the folder while one
-of them lives; when the parent dies however (SIGKILL), they see the end of a pipe that only the parent can write to, and
-end too.
+longer and longer pauses, also while it starts. Before all have been up, everything ends when one says that it can't or
+has failed by itself a few times in a row. Children hold a copy of the folder's lock, so that nobody else can have the
+folder while one of them lives; when the parent dies however (SIGKILL), they see the end of a pipe that only the parent
+can write to, and end too.
 
 Children are forked where that is safe (Linux: the parent has one thread and no connection), which shares what has been
 imported; elsewhere they are begun anew (macOS).
@@ -29,7 +30,9 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 30.0  # seconds a child has to end by itself
 STEADY = 60.0  # a child that lived so long has not failed in a row
+ATTEMPTS = 3
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_FAULTS = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE}  # of who gets them
 
 
 class Descriptor:
@@ -66,20 +69,25 @@ class _Life:
     ready: bool = False
     began: float = 0.0
     failures: int = 0
+    faults: int = 0  # by itself, in a row
     again_at: float | None = None
     asked: bool = field(default=False)
 
 
 class Ended(Exception):
-    """A child ended before all were ready; `code` is its exit code."""
+    """A child was given up before all were ready; `code` is its exit code."""
 
     def __init__(self, name: str, code: int) -> None:
-        super().__init__(f"the process {name!r} ended with {code} while starting")
+        super().__init__(f"the process {name!r} can't start ({_how(code)})")
         self.name, self.code = name, code
 
 
-def run(children: Sequence[Child], *, lock: int | None, up: Callable[[], None], method: str | None = None) -> None:
-    """Start all, call `up` when they are ready, keep them running, and end them on SIGTERM or SIGINT.
+def run(
+    children: Sequence[Child], *, lock: int | None, up: Callable[[], None], refused: int | None = None,
+    method: str | None = None,
+) -> None:  # fmt: skip
+    """Start all, call `up` when they are ready, keep them running, and end them on SIGTERM or SIGINT. A child that ends
+    with `refused` has said why it can't start.
 
     Raises Ended when one doesn't even start. Only for the main thread of a process without other threads.
     """
@@ -103,7 +111,7 @@ def run(children: Sequence[Child], *, lock: int | None, up: Callable[[], None], 
                     if source in told:
                         _heard(told[source])
                     elif source in ended and ended[source].process is not None:
-                        _died(ended[source], announced)
+                        _died(ended[source], announced, refused)
                 for life in lives:
                     if life.again_at is not None and time.monotonic() >= life.again_at:
                         _start(context, life, (alive_reading, alive_writing), lock)
@@ -160,19 +168,25 @@ def _heard(life: _Life) -> None:
     life.told = None
 
 
-def _died(life: _Life, announced: bool) -> None:
+def _died(life: _Life, announced: bool, refused: int | None) -> None:
     life.process.join()
-    code, life.process = life.process.exitcode, None
+    code, life.process, life.ready = life.process.exitcode, None, False
     if life.told is not None:
         life.told.close()
         life.told = None
-    if not announced:
+    if time.monotonic() - life.began > STEADY:
+        life.failures = life.faults = 0
+    life.failures += 1
+    life.faults = life.faults + 1 if code > 0 or -code in _FAULTS else 0
+    if not announced and (code == refused or life.faults >= ATTEMPTS):
         raise Ended(life.child.name, code)
-    life.failures = 1 if time.monotonic() - life.began > STEADY else life.failures + 1
     pause = min(2 ** (life.failures - 2), 60) if life.failures > 1 else 0
     life.again_at = time.monotonic() + pause
-    how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
-    log.error("the process %r ended (%s); it is started again in %s s", life.child.name, how, pause)
+    log.error("the process %r ended (%s); it is started again in %s s", life.child.name, _how(code), pause)
+
+
+def _how(code: int) -> str:
+    return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
 
 
 def _end(lives: Sequence[_Life]) -> None:
