@@ -101,8 +101,8 @@ def not_utf8() -> bytes:
     [
         (b"\xff\xd8\xff\xe0 a picture", "not_a_table"),
         (b"%PDF-1.7 a document", "not_a_table"),
-        (bytes(range(256)) * 40, "not_a_table"),
-        (b"a,b\n1\0,2\n", "not_a_table"),
+        (bytes(range(256)) * 40, "nul"),
+        (b"title\na,\0b\n1,2\n2,3\n", "nul"),
         (b"," * 10_000_000, "line_too_long"),
         (HEADER.encode() + b"," * 10_000_000 + b"\n", "line_too_long"),
         (b",".join(b"c%d" % i for i in range(600)) + b"\n", "too_many_columns"),
@@ -234,9 +234,24 @@ def test_rows_with_nul_bytes_too_many_cells_or_an_open_quote_come_back(tmp_path:
     row = imported(written(tmp_path, HEADER + "\n".join(rows) + "\n"))
     assert row.counts["rejected"] == {"cells": 1, "nul": 1}
     assert [(line[-3], line[-2]) for line in rejects(row)[1:]] == [
-        ("11", "The row contains NUL bytes."),
+        ("11", "The row contains NUL bytes. Remove them, or export the file again."),
         ("21", "The row has another number of cells than the header."),
     ]
+
+
+@pytest.mark.parametrize("bytes_", ["\0", "\0" * 60, "茶\0"], ids=["one", "many", "Chinese"])
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_a_nul_byte_is_told_with_its_row_however_small_the_file(tmp_path: Path, bytes_: str, encoding: str) -> None:
+    whole = f"{HEADER}1,2024-01-01,1,5,顾客\n2,2024-01-02,1,5,c{bytes_}d\n"
+    row = uploaded(written(tmp_path, whole.encode(encoding)))
+    try:
+        services.read(services.Silent(), row.pk)
+    except Problem as problem:  # so many that it looks like no text
+        assert len(bytes_) > 2
+        assert "Line 3 contains NUL bytes" in problem.text.en and "第 3 行" in problem.text.zh
+    else:
+        row = imported(written(tmp_path, whole.encode(encoding)))
+        assert [(line[-3], line[-2][:26]) for line in rejects(row)[1:]] == [("3", "The row contains NUL bytes")]
 
 
 def test_formulas_come_back_as_text_that_no_spreadsheet_runs(tmp_path: Path) -> None:

@@ -27,7 +27,10 @@ FIRST_DAY = 0  # 1970-01-01, µs
 REASONS: dict[str, Text] = {
     "cells": Text("The row has another number of cells than the header.", "该行的单元格数与标题行不一致。"),
     "open_quote": Text("A quotation mark in this row isn't closed.", "该行有未配对的引号。"),
-    "nul": Text("The row contains NUL bytes.", "该行包含 NUL 字节。"),
+    "nul": Text(
+        "The row contains NUL bytes. Remove them, or export the file again.",
+        "该行包含 NUL 字节。请将其删除，或重新导出文件。",
+    ),
     "date_missing": Text("There is no date.", "缺少日期。"),
     "date_bad": Text("The date can't be read.", "无法识别日期。"),
     "date_early": Text("The date is before 1970.", "日期早于 1970 年。"),

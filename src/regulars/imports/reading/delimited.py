@@ -11,7 +11,7 @@ from typing import Any
 from regulars.imports.reading.encodings import SAMPLE, Bounded, encoding_of, opened
 from regulars.imports.reading.headers import headed
 from regulars.imports.reading.layouts import BATCH, Batch, Fault, Layout, sound_batch
-from regulars.imports.reading.refusals import not_a_table, refusal
+from regulars.imports.reading.refusals import refusal, with_nul
 from regulars.kernel.errors import Invalid
 
 
@@ -44,8 +44,6 @@ def layout_of(path: Path, *, packed: bool, encoding: str) -> Layout:
             length += len(line)
             if length > SAMPLE or len(sample) > 2000:
                 break
-    if any("\0" in line for line in sample[:5]):
-        raise not_a_table()
     if sample and sample[0].lower().startswith("sep=") and len(sample[0].strip()) == 5:
         delimiter = sample[0].strip()[4]
     else:
@@ -70,6 +68,9 @@ def layout_of(path: Path, *, packed: bool, encoding: str) -> Layout:
     skipped = 1 if sample and sample[0].lower().startswith("sep=") else 0
     before, headers, said = headed(rows[skipped:])
     before += skipped
+    for place, line in enumerate(sample[: ends[before - 1] if before else 0]):
+        if "\0" in line:  # further down, the row is refused and told
+            raise with_nul(place + 1)
     return Layout(
         "csv", headers, (ends[before - 1] if before else 0) + 1, packed=packed, encoding=name, torn=torn,
         delimiter=delimiter, quote=quote, escape=escape, remarks=remarks + said,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
 from regulars.imports.reading.layouts import CHUNK, FREE_UNPACKED, MAX_LINE, MAX_RATIO
-from regulars.imports.reading.refusals import not_a_table, refusal, too_big
+from regulars.imports.reading.refusals import refusal, too_big, with_nul
 from regulars.kernel.errors import Invalid
 from regulars.kernel.languages import Text
 
@@ -140,7 +140,7 @@ def encoding_of(path: Path, packed: bool, wanted: str) -> tuple[str, bool, list[
         even, odd = head[:4096:2].count(0), head[1:4096:2].count(0)
         if even + odd > 0.2 * min(len(head), 4096):
             if max(even, odd) < 4 * min(even, odd) + 1:
-                raise not_a_table()
+                raise with_nul(head[: head.index(0)].count(b"\n") + 1)
             choices = ["utf-16-le" if odd > even else "utf-16-be"]
         else:
             choices = ["utf-8"]
@@ -164,7 +164,7 @@ def encoding_of(path: Path, packed: bool, wanted: str) -> tuple[str, bool, list[
                 ).filled(name=ENCODINGS.get(name, name))
                 return name, answer == "torn", [(text.en, text.zh)]
     if b"\0" in head and not wanted and not marked:
-        raise not_a_table()
+        raise with_nul(head[: head.index(0)].count(b"\n") + 1)
     raise Invalid(
         "encoding",
         Text(

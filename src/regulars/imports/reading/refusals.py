@@ -16,6 +16,16 @@ def not_a_table() -> Invalid:
     )
 
 
+def with_nul(line: int) -> Invalid:
+    return refusal(
+        "nul",
+        "Line {line} contains NUL bytes: the file is damaged, or this isn't a table. Export it again as CSV (UTF-8), "
+        "Excel (.xlsx) or Parquet.",
+        "第 {line} 行包含 NUL 字节：文件已损坏，或不是表格。请重新导出为 CSV（UTF-8）、Excel（.xlsx）或 Parquet 文件。",
+        line=line,
+    )
+
+
 def too_big() -> Invalid:
     return refusal(
         "unpacked_too_big",
