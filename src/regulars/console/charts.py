@@ -15,6 +15,20 @@ from regulars.kernel import money
 Unit = Literal["number", "money", "percent"]
 
 
+class Linked(str):
+    """A figure in a chart's table that leads to `url`."""
+
+    url: str
+
+
+def _linked(text: str, url: str) -> str:
+    if not url:
+        return text
+    cell = Linked(text)
+    cell.url = url
+    return cell
+
+
 @dataclass(frozen=True, slots=True)
 class Chart:
     """`option` is ECharts' own; values of unit money are in major units, of percent shares of 1.
@@ -60,7 +74,7 @@ def _axes(
     height: int,
     sideways: bool = False,
     stacked: bool = False,
-    urls: Sequence[str] = (),
+    urls: Sequence[Sequence[str]] = (),
     first: str = "",
 ) -> Chart:
     across = {"type": "category", "data": list(labels)} | ({"inverse": True} if sideways else {})
@@ -70,13 +84,13 @@ def _axes(
             "name": name,
             "color": colour,
             "data": [
-                {"value": value(v, unit), "url": urls[i]} if urls and urls[i] else value(v, unit)
+                {"value": value(v, unit), "url": urls[which][i]} if urls and urls[which][i] else value(v, unit)
                 for i, v in enumerate(values)
             ],
         }
         | ({"stack": "all"} if stacked else {})
         | drawn
-        for name, values, colour in series
+        for which, (name, values, colour) in enumerate(series)
     ]
     option = {
         "xAxis": up if sideways else across,
@@ -84,7 +98,13 @@ def _axes(
         "series": each,
         "legend": {"show": len(series) > 1},
     }
-    rows = [[label, *(written(values[i], unit) for _, values, _ in series)] for i, label in enumerate(labels)]
+    rows = [
+        [
+            label,
+            *(_linked(written(values[i], unit), urls[n][i] if urls else "") for n, (_, values, _) in enumerate(series)),
+        ]
+        for i, label in enumerate(labels)
+    ]
     return Chart(title, option, [first, *(name for name, _, _ in series)], rows, unit, height)
 
 
@@ -95,10 +115,11 @@ def lines(
     *,
     unit: Unit = "number",
     height: int = 280,
+    urls: Sequence[Sequence[str]] = (),
     first: str = "",
 ) -> Chart:
-    """Over time: series of (name, values, colour) over the labels of the moments."""
-    return _axes(title, labels, series, {"type": "line"}, unit=unit, height=height, first=first)
+    """Over time: series of (name, values, colour) over the labels of the moments; `urls` as for `bars`."""
+    return _axes(title, labels, series, {"type": "line"}, unit=unit, height=height, urls=urls, first=first)
 
 
 def bars(
@@ -110,10 +131,10 @@ def bars(
     height: int = 280,
     sideways: bool = False,
     stacked: bool = False,
-    urls: Sequence[str] = (),
+    urls: Sequence[Sequence[str]] = (),
     first: str = "",
 ) -> Chart:
-    """For comparison; `urls` (one a label, "" for none) lead to the people behind a bar."""
+    """For comparison; `urls` (for each series one a label, "" for none) lead to the people behind a bar."""
     return _axes(
         title, labels, series, {"type": "bar"}, unit=unit, height=height, sideways=sideways, stacked=stacked,
         urls=urls, first=first,
@@ -158,7 +179,13 @@ def heat(
         "visualMap": {"min": 0, "max": highest or 1, "show": False},
         "series": [{"type": "heatmap", "data": data, "name": title}],
     }
-    rows = [[label, *(written(c, unit) for c in cells[y])] for y, label in enumerate(down)]
+    rows = [
+        [
+            label,
+            *(_linked(written(c, unit), urls[y][x] if urls and c is not None else "") for x, c in enumerate(cells[y])),
+        ]
+        for y, label in enumerate(down)
+    ]
     return Chart(title, option, [first, *across], rows, unit, height)
 
 

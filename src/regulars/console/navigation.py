@@ -73,7 +73,7 @@ SECTIONS: tuple[Section, ...] = (
 
 
 # A page below another than the first of its area.
-BELOW = {"insights:rhythm": "insights:cohorts"}
+BELOW = {"insights:rhythm": "insights:cohorts", "insights:lost": "insights:risk"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import ibis.expr.types as ir
 from regulars.analytics.facts import EVENTS, RECORDS, Bucket, between, bucket_of, count_of
 
 
-def _answers(kind: str, most: int, least: int, by: Bucket, since: int | None, until: int | None) -> ir.Table:
+def answers(kind: str, most: int, least: int, by: Bucket, since: int | None, until: int | None) -> ir.Table:
+    """One row per person and bucket: the last answer of this kind with a score from `least` to `most`."""
     rows = between(EVENTS.filter(EVENTS.name == "Survey Answered", EVENTS.category == kind), since, until)
     rows = rows.filter(rows.score.between(least, most))
     rows = rows.left_join(RECORDS.select("record_id", "customer_id"), "record_id")
@@ -28,7 +29,7 @@ def nps(*, by: Bucket = "month", since: int | None = None, until: int | None = N
     100; promoters gave 9 or 10, detractors 0 to 6. Of several answers of a customer in a period or store the last
     counts, each anonymous one does; scores out of range don't. Source: Survey Answered, kind nps; Reichheld (2003).
     """
-    rows = _answers("nps", 10, 0, by, since, until)
+    rows = answers("nps", 10, 0, by, since, until)
     return rows.group_by("bucket").aggregate(
         answers=rows.count(),
         promoters=count_of(rows.score >= 9),
@@ -41,7 +42,7 @@ def csat(*, by: Bucket = "month", since: int | None = None, until: int | None = 
     of a customer in a period or store the last counts, each anonymous one does; scores out of range don't.
     Source: Survey Answered, kind csat.
     """
-    rows = _answers("csat", 5, 1, by, since, until)
+    rows = answers("csat", 5, 1, by, since, until)
     return rows.group_by("bucket").aggregate(
         answers=rows.count(),
         satisfied=count_of(rows.score >= 4),

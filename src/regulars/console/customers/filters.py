@@ -34,11 +34,35 @@ NAMES: dict[str, Text] = {
     "tag": Text("Tag", "标签"),
     "first": Text("First purchase", "首次购买"),
     "bought": Text("Bought", "购买过"),
+    "came": Text("Bought in", "当月购买"),
+    "again": Text("Came again", "再次购买"),
+    "lost": Text("Newly lost", "新近流失"),
     "risk": Text("At risk of leaving", "有流失风险"),
     "anonymous": Text("Anonymous visitors too", "包括匿名访客"),
 }
-BOUGHT = ("bought_store", "bought_channel", "since", "until")
-"""Who bought there, that way, from that day to that day: what the figures of sales lead to."""
+PLACES = ("bought_store", "bought_channel", "bought_category", "bought_product")
+BOUGHT = (*PLACES, "since", "until")
+"""Who bought there, that way, of that kind ("": the line says nothing), from that day to that day: figures of sales."""
+SAID = ("nps", "csat", "said_store", "said_since", "said_until")
+"""Whose last answer of the days was so: figures of surveys."""
+LED = (*BOUGHT, "before", "came", "again", *SAID, "lost")
+"""What only links from figures say, and no field of the list."""
+AGAIN: dict[str, tuple[int, Text]] = {
+    "30": (30, Text("within 30 days of the first purchase", "首购后 30 天内")),
+    "60": (60, Text("within 60 days of the first purchase", "首购后 60 天内")),
+    "90": (90, Text("within 90 days of the first purchase", "首购后 90 天内")),
+    "ever": (10**6, Text("on a later day than the first", "首购日之后")),
+}
+ANSWERS: dict[tuple[str, str], tuple[int, int, Text]] = {
+    ("nps", "any"): (0, 10, Text("NPS: answered", "NPS：已回答")),
+    ("nps", "promoters"): (9, 10, Text("NPS: promoters (9–10)", "NPS：推荐者（9–10 分）")),
+    ("nps", "passives"): (7, 8, Text("NPS: passives (7–8)", "NPS：中立者（7–8 分）")),
+    ("nps", "detractors"): (0, 6, Text("NPS: detractors (0–6)", "NPS：贬损者（0–6 分）")),
+    ("csat", "any"): (1, 5, Text("CSAT: answered", "CSAT：已回答")),
+    ("csat", "satisfied"): (4, 5, Text("CSAT: satisfied (4–5)", "CSAT：满意（4–5 分）")),
+    ("csat", "unsatisfied"): (1, 3, Text("CSAT: not satisfied (1–3)", "CSAT：不满意（1–3 分）")),
+}
+NOT_SAID = Text("not said", "未注明")
 MOST_FOUND = 100
 
 
@@ -59,7 +83,7 @@ class Asked:
     scores: dict[str, int]
     ranges: dict[str, tuple[str, str]]
     first: tuple[date, date] | None  # from the first to the last day that the first purchase may be of
-    bought: dict[str, str]
+    led: dict[str, str]  # of LED, what is there and makes sense
     anonymous: bool
     sort: str
     descending: bool
@@ -88,12 +112,7 @@ class Asked:
             between = _between(*map(formatting.day, self.first))
             said = formatting.month(_month(self.first[0])) if self.first_month else str(between)
             chips.append(Chip(_chip(NAMES["first"], said), _url(self.given, "first")))
-        if self.bought:
-            since, until = (self.bought.get(key) for key in ("since", "until"))
-            days = _between(*(formatting.day(date.fromisoformat(day)) if day else "" for day in (since, until)))
-            places = [self.bought[key] for key in ("bought_store", "bought_channel") if key in self.bought]
-            said = " · ".join((*places, str(days)) if since or until else places)
-            chips.append(Chip(_chip(NAMES["bought"], said), _url(self.given, *BOUGHT)))
+        chips += [Chip(text, _url(self.given, *names)) for text, names in self._led_chips()]
         if self.risk:
             chips.append(Chip(str(NAMES["risk"]), _url(self.given, "risk")))
         if self.anonymous:
@@ -116,8 +135,42 @@ class Asked:
     @property
     def under_more(self) -> int:
         """How many filters are on of those that the list shows under "More"."""
-        chosen = (self.tag, self.first, self.bought, self.risk, self.anonymous)
-        return len(self.ranges) + len(self.scores) + sum(map(bool, chosen))
+        chosen = (self.tag, self.first, self.risk, self.anonymous)
+        return len(self.ranges) + len(self.scores) + sum(map(bool, chosen)) + len(self._led_chips())
+
+    def _led_chips(self) -> list[tuple[str, tuple[str, ...]]]:
+        """What the filters that only links say read like, and their names in the address."""
+        led, found = self.led, list[tuple[str, tuple[str, ...]]]()
+
+        def days(since: str, until: str) -> list[str]:
+            ends = [formatting.day(date.fromisoformat(led[name])) if name in led else "" for name in (since, until)]
+            if all(ends):
+                return [str(_between(*ends))]
+            text = Text("from {day} on", "{day} 起") if ends[0] else Text("until {day}", "截至 {day}")
+            return [str(text.filled(day="".join(ends)))] if any(ends) else []
+
+        if "before" in led:
+            said = Text("before {day}", "早于 {day}").filled(day=formatting.day(date.fromisoformat(led["before"])))
+            found.append((_chip(NAMES["first"], str(said)), ("before",)))
+        if led.keys() & set(BOUGHT):
+            places = [led[key] or str(NOT_SAID) for key in PLACES if key in led]
+            found.append((_chip(NAMES["bought"], " · ".join(places + days("since", "until"))), BOUGHT))
+        if "came" in led:
+            found.append((_chip(NAMES["came"], formatting.month(_month(_first_of(led["came"])))), ("came",)))
+        if "again" in led:
+            found.append((_chip(NAMES["again"], str(AGAIN[led["again"]][1])), ("again",)))
+        if kind := self.survey:
+            places = [led["said_store"] or str(NOT_SAID)] if "said_store" in led else []
+            answers = (str(ANSWERS[kind, led[kind]][2]), *places, *days("said_since", "said_until"))
+            found.append((" · ".join(answers), SAID))
+        if "lost" in led:
+            found.append((_chip(NAMES["lost"], str(Text("this month", "本月"))), ("lost",)))
+        return found
+
+    @property
+    def survey(self) -> str:
+        """Which survey's answers are asked for; "" for none."""
+        return next((kind for kind in ("nps", "csat") if kind in self.led), "")
 
     def filters(self) -> Filters:
         """As the warehouse takes them, but for the tag; a search narrows to whom it finds."""
@@ -127,7 +180,11 @@ class Asked:
         }
         if self.first:
             ranges["first_day"] = (clock.day_number(self.first[0]), clock.day_number(self.first[1]))
-        days = {key: clock.day_number(date.fromisoformat(self.bought[key])) for key in BOUGHT[2:] if key in self.bought}
+        led, kind = self.led, self.survey
+        days = {key: clock.day_number(date.fromisoformat(led[key])) for key in _DAYS if key in led}
+        if "before" in led:
+            ranges["first_day"] = (ranges.get("first_day", (None, None))[0], days["before"] - 1)
+        least, most, _ = ANSWERS[kind, led[kind]] if kind else (0, 10, None)
         found = tuple(card.id for card in queries.find(self.q, limit=MOST_FOUND)) if self.q else None
         return Filters(
             stages=self.lists["stage"],
@@ -137,12 +194,23 @@ class Asked:
             stores=self.lists["store"],
             channels=self.lists["channel"],
             warned=True if self.risk else None,
-            known=None if self.q or self.anonymous else True,
+            known=None if self.q or self.anonymous or kind else True,  # a visitor of no name may have answered
             ranges=ranges,
-            bought_store=self.bought.get("bought_store"),
-            bought_channel=self.bought.get("bought_channel"),
+            bought_store=led.get("bought_store"),
+            bought_channel=led.get("bought_channel"),
+            bought_category=led.get("bought_category"),
+            bought_product=led.get("bought_product"),
             bought_since=days.get("since"),
             bought_until=days.get("until"),
+            came=_month(_first_of(led["came"])) if "came" in led else None,
+            again=AGAIN[led["again"]][0] if "again" in led else None,
+            newly_lost="lost" in led,
+            said=kind or None,
+            said_least=least,
+            said_most=most,
+            said_since=days.get("said_since"),
+            said_until=days.get("said_until"),
+            said_store=led.get("said_store") if kind else None,
             ids=found,
             r=self.scores.get("r"),
             f=self.scores.get("f"),
@@ -175,11 +243,7 @@ def asked(given: QueryDict) -> Asked:
             if any(ends := (_amount(given.get(f"{key}_min", "")), _amount(given.get(f"{key}_max", ""))))
         },
         first=_days(given.get("first", "")),
-        bought={
-            key: value
-            for key in BOUGHT
-            if (value := given.get(key, "")) and (key.startswith("bought_") or _day(value) is not None)
-        },
+        led={name: given.get(name, "") for name in LED if name in given and _makes_sense(name, given.get(name, ""))},
         anonymous=given.get("anonymous") == "1",
         sort=name if name in SORTS else "net",
         descending=sort.startswith("-") or name not in SORTS,
@@ -220,6 +284,25 @@ def _days(text: str) -> tuple[date, date] | None:
 def _whole_month(day: date) -> tuple[date, date]:
     first = day.replace(day=1)
     return first, first.replace(day=monthrange(day.year, day.month)[1])
+
+
+_DAYS = ("since", "until", "before", "said_since", "said_until")
+
+
+def _makes_sense(name: str, value: str) -> bool:
+    if name in _DAYS:
+        return _day(value) is not None
+    if name in ("nps", "csat"):
+        return (name, value) in ANSWERS
+    if name == "again":
+        return value in AGAIN
+    if name == "lost":
+        return value == "1"
+    return name != "came" or _day(f"{value}-01") is not None
+
+
+def _first_of(month: str) -> date:
+    return date.fromisoformat(f"{month}-01")
 
 
 def _month(day: date) -> int:

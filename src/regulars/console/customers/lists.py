@@ -45,6 +45,7 @@ def customers(request: ConsoleRequest) -> HttpResponse:
         "rows": listed,
         "total": _total(asked, snapshot, wanted, len(listed), more=bool(rows.after or request.GET.get("after"))),
         "unlisted": _unlisted(asked, snapshot, wanted),
+        "nameless": warehouse.customers.nameless(snapshot, filters=wanted) if asked.survey else 0,
         "tags": queries.tags_of(ids),
         "following": rows.after,
         "asked": asked,

@@ -10,5 +10,6 @@ urlpatterns = [
     path("cohorts", views.cohorts, name="cohorts"),
     path("rhythm", views.rhythm, name="rhythm"),
     path("risk", views.risk, name="risk"),
+    path("lost", views.lost, name="lost"),
     path("voice", views.voice, name="voice"),
 ]

@@ -1,5 +1,9 @@
 """The insight pages: each asks one snapshot, draws the picture first, the table under it, and leads to the people."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -8,11 +12,13 @@ from django.utils.http import urlencode
 from regulars.analytics import lifecycle as stages
 from regulars.analytics import rfm as groups
 from regulars.console import charts, formatting
+from regulars.console.customers.filters import between_days
 from regulars.console.requests import page
 from regulars.customers.queries import by_ids
 from regulars.kernel import clock
 from regulars.kernel.languages import Text
 from regulars.warehouse import queries
+from regulars.warehouse.queries.customers import Filters
 from regulars.warehouse.queries.sales import Dimension
 
 PERIODS: dict[str, tuple[int | None, Text]] = {
@@ -34,6 +40,8 @@ SHOWN: dict[str, tuple[Text, charts.Unit]] = {
     "average": (Text("Average order", "客单价"), "money"),
 }
 METRIC = {"net": "revenue", "average": "average_order"}  # whose definition explains it; else that of the same name
+NPS = (Text("Promoters", "推荐者"), Text("Passives", "中立者"), Text("Detractors", "贬损者"))
+CSAT = (Text("Satisfied", "满意"), Text("Not satisfied", "不满意"))
 REASONS: dict[queries.risk.Reason, Text] = {
     "silent": Text("Silent for long", "久未互动"),
     "spend": Text("Spending less", "消费下降"),
@@ -41,28 +49,59 @@ REASONS: dict[queries.risk.Reason, Text] = {
 }
 
 
-def people(**filters: str | int) -> str:
+HINTS: dict[queries.losses.Hint, Text] = {
+    "complaint": Text("Complained", "有投诉"),
+    "refund": Text("Gave something back", "有退款"),
+    "unhappy": Text("Gave a low score", "打过低分"),
+    "none": Text("Nothing known", "没有线索"),
+}
+
+
+def people(**filters: str | int | list[str]) -> str:
     """The address of the list of the customers with these filters."""
-    return f"{reverse('customers:list')}?{urlencode(filters)}"
+    return f"{reverse('customers:list')}?{urlencode(filters, doseq=True)}"
 
 
-def _who_bought(dimension: Dimension, key: str, since: int | None, until: int | None) -> str:
-    """The customers counted as buyers of a store or channel in the period; "" where no list shows them."""
-    if dimension not in ("store", "channel") or not key:
-        return ""
-    days = {"since": since, "until": until}
-    return people(
-        **{f"bought_{dimension}": key},
-        **{name: clock.day_of(day).isoformat() for name, day in days.items() if day is not None},
-    )
+def _days(since: int | None, until: int | None, *, of: str = "") -> dict[str, str]:
+    """Two days as an address says them; `of`: what they are of, "" for purchases."""
+    return {
+        f"{of}{name}": clock.day_of(day).isoformat()
+        for name, day in (("since", since), ("until", until))
+        if day is not None
+    }
 
 
 MOST_BARS = 20
 """In a chart of parts; the table has all of them."""
 
 
-def _first_bought(month: int) -> str:
-    return people(first=f"{month // 12}-{month % 12 + 1:02}")
+def _who_bought(since: int | None, until: int | None, **more: str) -> str:
+    """The customers counted as buyers of these days."""
+    return people(**_days(since, until), **more)
+
+
+def _first(since: int | None, until: int | None) -> dict[str, str]:
+    """Whose first purchase was between these days; anybody's for a period without a beginning."""
+    if since is None or until is None:
+        return {}
+    return {"first": between_days(clock.day_of(since), clock.day_of(until))}
+
+
+def _span(grain: str, key: int) -> tuple[int, int]:
+    """First and last day of a bucket of sales."""
+    if grain != "month":
+        return key, key + (6 if grain == "week" else 0)
+    first, after = (date(month // 12, month % 12 + 1, 1) for month in (key, key + 1))
+    return clock.day_number(first), clock.day_number(after) - 1
+
+
+def _month(month: int) -> str:
+    """As an address says it."""
+    return f"{month // 12}-{month % 12 + 1:02}"
+
+
+def _first_bought(month: int, **more: str) -> str:
+    return people(first=_month(month), **more)
 
 
 def _chosen(request: HttpRequest, name: str, options: object, otherwise: str) -> str:
@@ -88,6 +127,16 @@ def sales(request: HttpRequest) -> HttpResponse:
     # In the whole history everybody came for the first time.
     who = queries.sales.new_and_returning(moment, by=dimension, since=since, until=until) if days else []
     came = {row.key: row for row in who}
+    place = {row.key: {f"bought_{dimension}": str(row.key)} for row in parts}
+    bought = {row.key: _who_bought(since, until, **place[row.key]) for row in parts}
+
+    def in_bucket(key: int | str, *, new: bool | None = None) -> str:
+        """Who bought in a day, week or month of the period; for the first time, or not."""
+        begin, end = _span(grain, int(key))
+        first = {} if new is None else _first(begin, end) if new else {"before": clock.day_of(begin).isoformat()}
+        within = (begin if since is None else max(begin, since), end if until is None else min(end, until))
+        return people(**_days(*within), **first)
+
     name, unit = SHOWN[show]
     return render(
         request,
@@ -105,14 +154,21 @@ def sales(request: HttpRequest) -> HttpResponse:
             "dimension": dimension,
             "dimension_name": DIMENSIONS[dimension],
             "figures": None if days is None else queries.overview.figures(moment, days=days),
+            "all_buyers": _who_bought(since, until),
+            "all_new": people(**_first(since, until)),
             "over_time": charts.bars(
                 str(name),
                 [written(int(row.key)) for row in rows],
                 [(str(name), [getattr(row, show) for row in rows], "@accent")],
                 unit=unit,
+                urls=[[in_bucket(row.key) if row.buyers else "" for row in rows]],
                 first=str(Text("From", "起始")),
             ),
-            "parts": [(row, came.get(row.key), _who_bought(dimension, str(row.key), since, until)) for row in parts],
+            "parts": [
+                (row, came.get(row.key), bought[row.key],
+                 _who_bought(since, until, **place[row.key], **_first(since, until)))
+                for row in parts
+            ],
             "drawn": len(drawn),
             "parts_chart": charts.bars(
                 f"{name} · {DIMENSIONS[dimension]}",
@@ -121,7 +177,7 @@ def sales(request: HttpRequest) -> HttpResponse:
                 unit=unit,
                 sideways=True,
                 height=60 + 26 * len(drawn),
-                urls=[_who_bought(dimension, str(row.key), since, until) for row in drawn],
+                urls=[[bought[row.key] for row in drawn]],
                 first=str(DIMENSIONS[dimension]),
             ),
             "buyers": charts.bars(
@@ -132,10 +188,11 @@ def sales(request: HttpRequest) -> HttpResponse:
                     (str(Text("New", "新客")), [row.new for row in buyers], "@stage-new"),
                 ],
                 stacked=True,
+                urls=[[in_bucket(row.key, new=new) for row in buyers] for new in (False, True)],
                 first=str(Text("From", "起始")),
             ),
         },
-    )
+    )  # fmt: skip
 
 
 @page(capability="insights.view")
@@ -249,14 +306,16 @@ def cohorts(request: HttpRequest) -> HttpResponse:
                     for c in found
                 ],
                 unit="percent",
-                urls=[[_first_bought(c.month)] * (width - 1) for c in found],
+                urls=[[_first_bought(c.month, came=_month(c.month + n)) for n in range(1, width)] for c in found],
                 height=90 + 30 * len(found),
                 first=str(Text("First month · customers", "首购月 · 客户数")),
             ),
             "second": [
-                (row, _first_bought(row.month),
-                 _judged(row.within_30, row.observed_30, row), _judged(row.within_60, row.observed_60, row),
-                 _judged(row.within_90, row.observed_90, row))
+                (row, _first_bought(row.month), _first_bought(row.month, again="ever"), [
+                    (_judged(row.within_30, row.observed_30, row), _first_bought(row.month, again="30")),
+                    (_judged(row.within_60, row.observed_60, row), _first_bought(row.month, again="60")),
+                    (_judged(row.within_90, row.observed_90, row), _first_bought(row.month, again="90")),
+                ])
                 for row in queries.rhythm.second_orders(moment, months=13)
             ],
         },
@@ -302,6 +361,7 @@ def risk(request: HttpRequest) -> HttpResponse:
         {
             "moment": moment,
             "totals": totals,
+            "everybody": people(risk=1, stage=["lost"] if lost else [key for key in stages.STAGES if key != "lost"]),
             "reason": reason,
             "lost": lost,
             "reasons": [(key, text, counts[key]) for key, text in REASONS.items()],
@@ -313,8 +373,46 @@ def risk(request: HttpRequest) -> HttpResponse:
                 [(str(Text("Customers", "客户")), [counts[key] for key in REASONS], "@warning")],
                 sideways=True,
                 height=150,
-                urls=[f"?reason={key}" + ("&lost=1" if lost else "") for key in REASONS],
+                urls=[[f"?reason={key}" + ("&lost=1" if lost else "") for key in REASONS]],
                 first=str(Text("Reason", "原因")),
+            ),
+        },
+    )
+
+
+@page(capability="insights.view")
+def lost(request: HttpRequest) -> HttpResponse:
+    """Whom did we lose this month, and why?"""
+    moment = queries.snapshot()
+    wanted = request.GET.get("hint", "")
+    hint = wanted if wanted in HINTS else None
+    found = queries.losses.lost(moment, hint=hint, after=request.GET.get("after") or None, limit=50)
+    cards = by_ids([row.customer_id for row in found.rows])
+    counts = queries.losses.hints(moment)
+    gone = Filters(newly_lost=True, erased=None)
+    total = queries.customers.count(moment, filters=gone)
+    return render(
+        request,
+        "console/insights/lost.html",
+        {
+            "moment": moment,
+            "total": total,
+            "unlisted": queries.customers.count(moment, filters=replace(gone, erased=True)),
+            "everybody": people(lost=1),
+            "since": queries.lifecycle.month_before(moment) + 1,
+            "before": queries.losses.BEFORE,
+            "hint": hint,
+            "hints": [(key, text, counts[key]) for key, text in HINTS.items()],
+            "rows": [(row, cards.get(row.customer_id)) for row in found.rows],
+            "after": found.after,
+            "why": charts.bars(
+                str(Text("What is known of why", "已知的线索")),
+                [str(text) for text in HINTS.values()],
+                [(str(Text("Customers", "客户")), [counts[key] for key in HINTS], "@warning")],
+                sideways=True,
+                height=180,
+                urls=[[f"?hint={key}" for key in HINTS]],
+                first=str(Text("Hint", "线索")),
             ),
         },
     )
@@ -325,19 +423,43 @@ def voice(request: HttpRequest) -> HttpResponse:
     """What do customers say of us?"""
     moment = queries.snapshot()
     months = queries.voice.nps_by_month(moment, months=13)
+    quarter = _days(moment.as_of - queries.voice.DAYS + 1, moment.as_of, of="said_")
+
+    def who(kind: str, **more: str) -> Callable[[str], str]:
+        """The address of the list of those whose last answer was so."""
+        return lambda answer: people(**{kind: answer}, **more)
+
+    def leading(nps: queries.voice.Nps, to: Callable[[str], str]) -> list[tuple[int, str]]:
+        counts = {"promoters": nps.promoters, "passives": nps.passives, "detractors": nps.detractors}
+        return [(count, to(answer)) for answer, count in counts.items()]
+
+    nps, csat = queries.voice.nps(moment), queries.voice.csat(moment)
+    asked, rated = who("nps", **quarter), who("csat", **quarter)
     return render(
         request,
         "console/insights/voice.html",
         {
             "moment": moment,
-            "nps": queries.voice.nps(moment),
-            "csat": queries.voice.csat(moment),
-            "stores": queries.voice.nps_by_store(moment),
+            "nps": nps,
+            "nps_url": asked("any"),
+            "nps_parts": list(zip(NPS, leading(nps, asked), strict=True)),
+            "csat": csat,
+            "csat_url": rated("any"),
+            "csat_parts": [
+                (CSAT[0], (csat.satisfied, rated("satisfied"))),
+                (CSAT[1], (csat.answers - csat.satisfied, rated("unsatisfied"))),
+            ],
+            "stores": [
+                (store, row, who("nps", **quarter, said_store=store)("any"),
+                 leading(row, who("nps", **quarter, said_store=store)))
+                for store, row in queries.voice.nps_by_store(moment)
+            ],
             "trend": charts.lines(
                 "NPS",
                 [formatting.month(month) for month, _ in months],
                 [("NPS", [nps.nps for _, nps in months], "@accent")],
+                urls=[[people(nps="any", **_days(*_span("month", month), of="said_")) for month, _ in months]],
                 first=str(Text("Month", "月份")),
             ),
         },
-    )
+    )  # fmt: skip

@@ -114,7 +114,7 @@ def _stages(moment: queries.Snapshot) -> charts.Chart:
         [(title, [stage.customers for stage in found], "@accent")],
         sideways=True,
         height=240,
-        urls=[f"{reverse('customers:list')}?stage={stage.key}" for stage in found],
+        urls=[[f"{reverse('customers:list')}?stage={stage.key}" for stage in found]],
         first=str(Text("Stage", "阶段")),
     )
     for item, stage in zip(chart.option["series"][0]["data"], found, strict=True):
@@ -156,8 +156,8 @@ def _steps(moment: queries.Snapshot, risk: queries.risk.Totals, actor: Actor) ->
         text = Text("Find out why {n} customers were lost this month", "了解本月流失的 {n} 位客户为何离开").filled(
             n=formatting.number(gone)
         )
-        why = Text("See where they came from.", "看看他们来自哪个阶段。")
-        steps.append(Step("message-question", text, why, reverse("insights:lifecycle")))
+        why = Text("What they said, complained of and gave back.", "看看他们的评价、投诉与退款。")
+        steps.append(Step("message-question", text, why, reverse("insights:lost")))
     if actor.may("quarantine.repair"):
         waiting = sum(group.count for group in log.quarantine_groups())
         if waiting:

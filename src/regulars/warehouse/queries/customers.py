@@ -7,6 +7,8 @@ from typing import Any
 
 from regulars.kernel.errors import Invalid
 from regulars.kernel.languages import Text
+from regulars.warehouse.queries import voice
+from regulars.warehouse.queries.lifecycle import being_newly_lost
 from regulars.warehouse.queries.snapshot import Page, Snapshot, key_of, remembered, values_of
 
 
@@ -65,10 +67,21 @@ class Filters:
     known: bool | None = True  # known or a buyer; False: not known; None: anybody
     named: bool = False  # only who has an identity that names a person
     ranges: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)  # column → from, to
-    bought_store: str | None = None  # who bought there …
+    bought_store: str | None = None  # a paid line says so ("": says nothing), as metrics.sales.buyers counts …
     bought_channel: str | None = None
-    bought_since: int | None = None  # … between these days, both included (any of the four may be left out)
+    bought_category: str | None = None
+    bought_product: str | None = None
+    bought_since: int | None = None  # … between these days, both included (any of the six may be left out)
     bought_until: int | None = None
+    came: int | None = None  # bought in this month, as metrics.loyalty.retention counts
+    again: int | None = None  # bought again within so many days of the first purchase, as metrics.loyalty.second_order
+    newly_lost: bool = False  # lost today and not at the end of last month
+    said: str | None = None  # the kind of survey whose last answer …
+    said_least: int = 0  # … is from this score …
+    said_most: int = 10  # … to that, both included …
+    said_since: int | None = None  # … of all given between these days …
+    said_until: int | None = None
+    said_store: str | None = None  # … there, as metrics.mood counts
     ids: tuple[int, ...] | None = None  # only these (a search's or a segment's)
     erased: bool | None = False  # None: those too
 
@@ -177,21 +190,76 @@ def _where(snapshot: Snapshot, filters: Filters) -> tuple[list[str], list[Any]]:
         if values:
             # A function, not IN: DuckDB asks it once per word of a block's dictionary.
             where, params = [*where, f"list_contains(?::VARCHAR[], {column})"], [*params, list(values)]
-    bought = {
-        "store = ?": filters.bought_store, "channel = ?": filters.bought_channel,
-        "day >= ?": filters.bought_since, "day <= ?": filters.bought_until,
-    }  # fmt: skip
-    given = {condition: value for condition, value in bought.items() if value is not None}
-    if given:
-        which = " AND ".join(("lines > 0", *given))
-        where.append(f"customer_id IN (SELECT customer_id FROM purchases WHERE {which})")  # noqa: S608 (ours)
-        params += given.values()
+    for asked, given in (_bought(snapshot, filters), _came_again(snapshot, filters), _said(snapshot, filters)):
+        where, params = [*where, *asked], [*params, *given]
+    if filters.newly_lost:
+        where.append(being_newly_lost(snapshot))
     if filters.ids is not None:
         where.append(f"customer_id IN (SELECT id FROM {snapshot.listed(filters.ids)})")  # noqa: S608
     for column, (low, high) in filters.ranges.items():
-        if column not in SORTABLE:
+        if column not in (*SORTABLE, "visits"):
             raise Invalid("bad_filter", Text("Customers can't be filtered by this.", "不能按该列筛选。"), field=column)
         for value, sign in ((low, ">="), (high, "<=")):
             if value is not None:
                 where, params = [*where, f"{column} {sign} ?"], [*params, value]
     return where, params
+
+
+Condition = tuple[list[str], list[Any]]
+"""Conditions that all have to hold, and their parameters."""
+
+
+def _bought(snapshot: Snapshot, filters: Filters) -> Condition:
+    """Reads lines, not purchases: an order can have lines of several categories."""
+    places = {
+        "store": filters.bought_store, "channel": filters.bought_channel, "category": filters.bought_category,
+        "product_id": filters.bought_product,
+    }  # fmt: skip
+    where, params = list[str](), list[Any]()
+    for column, value in places.items():
+        if value:
+            where, params = [*where, f"{column} = ?"], [*params, value]
+        elif value is not None:
+            where.append(f"({column} IS NULL OR {column} = '')")
+    if filters.bought_since is not None:
+        where, params = [*where, "day >= ?"], [*params, filters.bought_since]
+    if not where and filters.bought_until is None:
+        return [], []
+    until = snapshot.as_of if filters.bought_until is None else min(filters.bought_until, snapshot.as_of)
+    which = " AND ".join(("paid", "kind = 'sale'", *where, "day <= ?"))
+    records = f"SELECT record_id FROM lines WHERE {which}"  # noqa: S608 (our own conditions)
+    found = f"customer_id IN (SELECT customer_id FROM records WHERE record_id IN ({records}))"  # noqa: S608
+    return [found], [*params, until]
+
+
+def _came_again(snapshot: Snapshot, filters: Filters) -> Condition:
+    where, params = [], list[Any]()
+    if filters.came is not None:
+        where.append("customer_id IN (SELECT customer_id FROM purchases WHERE lines > 0 AND month = ? AND day <= ?)")
+        params += [filters.came, snapshot.as_of]
+    if filters.again is not None:
+        where.append(
+            """customer_id IN (SELECT p.customer_id FROM purchases p JOIN scores s USING (customer_id)
+               WHERE p.lines > 0 AND p.day > s.first_day AND p.day - s.first_day <= ? AND p.day <= ?)"""
+        )
+        params += [filters.again, snapshot.as_of]
+    return where, params
+
+
+def _said(snapshot: Snapshot, filters: Filters) -> Condition:
+    if filters.said is None:
+        return [], []
+    until = snapshot.as_of if filters.said_until is None else min(filters.said_until, snapshot.as_of)
+    sql = voice.answers(filters.said, since=filters.said_since, until=until, by_store=filters.said_store is not None)
+    place, params = ("AND bucket = ?", [filters.said_store]) if filters.said_store is not None else ("", [])
+    which = f"SELECT person FROM ({sql}) WHERE score BETWEEN ? AND ? {place}"  # noqa: S608 (compiled)
+    return [f"customer_id IN ({which})"], [filters.said_least, filters.said_most, *params]
+
+
+def nameless(snapshot: Snapshot, *, filters: Filters) -> int:
+    """How many of the answers that the filters are about came without saying whose they are."""
+    asked, params = _said(snapshot, filters)
+    if not asked:
+        return 0
+    which = asked[0].removeprefix("customer_id IN ")
+    return int(snapshot.read(f"SELECT count(*) FROM {which} WHERE person < 0", params)[0][0])  # noqa: S608

@@ -44,15 +44,22 @@ def flow(snapshot: Snapshot, *, months: int = 6) -> list[Flow]:
 
 
 def newly_lost(snapshot: Snapshot) -> int:
-    """How many are lost today who at the end of last month weren't, or have bought since: what `flow` says of the
-    running month, from today's scores. Who hasn't bought since had the same rhythm then, only fewer days behind.
-    """
-    (_, end), *_ = metrics.month_ends(snapshot.as_of, 2, running=True)
-    cutoffs = Cutoffs.from_json(snapshot.value("cutoffs", {}))
-    rows = snapshot.read(
-        """SELECT count(*) FROM scores WHERE stage = 'lost'
-           AND NOT ((recency_days - $days) * 100 > gap_days * $percent AND recency_days - $days > $least)""",
-        {"days": snapshot.as_of - end, "percent": cutoffs.lost_percent, "least": cutoffs.lost_least_days},
-    )
-    count: int = rows[0][0]
+    """How many they are: what `flow` says of the running month, from today's scores."""
+    count: int = snapshot.read(f"SELECT count(*) FROM scores WHERE {being_newly_lost(snapshot)}")[0][0]  # noqa: S608
     return count
+
+
+def being_newly_lost(snapshot: Snapshot) -> str:
+    """The condition on scores of being lost today, and not at the end of last month or with a purchase since. Who
+    hasn't bought since had the same rhythm then, only fewer days behind.
+    """
+    cutoffs = Cutoffs.from_json(snapshot.value("cutoffs", {}))
+    days = snapshot.as_of - month_before(snapshot)
+    late = f"(recency_days - {days}) * 100 > gap_days * {cutoffs.lost_percent}"
+    return f"(stage = 'lost' AND NOT ({late} AND recency_days - {days} > {cutoffs.lost_least_days}))"
+
+
+def month_before(snapshot: Snapshot) -> int:
+    """The last day of the month before that of the as-of day."""
+    (_, end), *_ = metrics.month_ends(snapshot.as_of, 2, running=True)
+    return end

@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from regulars.analytics import metrics
+from regulars.analytics import engines, metrics
+from regulars.analytics.metrics import mood
 from regulars.kernel import clock
 from regulars.warehouse.queries.snapshot import Snapshot, remembered
+
+DAYS = 90
+"""Of which people look at the scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class Csat:
         return self.satisfied / self.answers if self.answers else None
 
 
-def nps(snapshot: Snapshot, *, days: int = 90) -> Nps:
+def nps(snapshot: Snapshot, *, days: int = DAYS) -> Nps:
     """Of the days up to the as-of day; of several answers of a customer the last."""
     found = _nps(snapshot, "all", snapshot.as_of - days + 1)
     return found[0][1] if found else Nps(0, 0, 0, 0)
@@ -47,7 +51,7 @@ def nps_by_month(snapshot: Snapshot, *, months: int = 13) -> list[tuple[int, Nps
     return _nps(snapshot, "month", since)
 
 
-def nps_by_store(snapshot: Snapshot, *, days: int = 90) -> list[tuple[str, Nps]]:
+def nps_by_store(snapshot: Snapshot, *, days: int = DAYS) -> list[tuple[str, Nps]]:
     """The best first; of the same figure by name."""
     stores = _nps(snapshot, "store", snapshot.as_of - days + 1)
     return sorted(stores, key=lambda pair: (-(pair[1].nps or 0), pair[0] or ""))
@@ -62,10 +66,18 @@ def _nps(snapshot: Snapshot, by: Any, since: int) -> list[tuple[Any, Nps]]:
     return [(key, Nps(n, promoters, n - promoters - detractors, detractors)) for key, n, promoters, detractors in rows]
 
 
-def csat(snapshot: Snapshot, *, days: int = 90) -> Csat:
+def csat(snapshot: Snapshot, *, days: int = DAYS) -> Csat:
     def ask() -> list[Any]:
         sql = metrics.sql("csat", by="all", since=snapshot.as_of - days + 1, until=snapshot.as_of)
         return snapshot.read(f"SELECT answers, satisfied FROM ({sql})")  # noqa: S608
 
     rows = remembered(snapshot, ("csat", days), ask)
     return Csat(*rows[0]) if rows else Csat(0, 0)
+
+
+def answers(kind: str, *, since: int | None, until: int, by_store: bool) -> str:
+    """The SQL of the answers that nps and csat count: bucket, person (a customer; below 0: nobody known), score."""
+    least, most = (0, 10) if kind == "nps" else (1, 5)
+    return engines.sql(
+        mood.answers, kind=kind, most=most, least=least, by="store" if by_store else "all", since=since, until=until
+    )
