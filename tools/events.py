@@ -17,6 +17,12 @@ Generated from the catalogue (`src/regulars/catalog`) by `python -m tools.events
 Other events are accepted too and kept with their properties. Of a listed one, every field may be left out unless it
 says *required*; more fields may be sent. Amounts are in major units (12.5 yuan).
 目录之外的事件同样接收，属性原样保留。表中字段除注明 *required* 外均可省略，也可发送更多字段。金额以主单位计（12.5 元）。
+
+A sign of life moves "last seen" and ends silence: what the customer did, also where staff rang it up (an order, a
+visit, an answer), and every event that isn't listed here. What staff, the system or a program noted about the customer
+or did to them is none: a consent entered, a tag, a message sent.
+“互动”会更新最近活跃时间：指客户自己的行为，由员工代为录入的（下单、到店、回答调研）以及目录之外的事件也算；
+员工、系统或程序对客户的登记或操作（登记同意、打标签、发送消息等）不算。
 """
 _NAMES = {"str": "text", "int": "whole number", "Decimal": "number", "Product": "product"}
 
@@ -40,10 +46,15 @@ def _fields(model: type[BaseModel], columns: dict[str, str]) -> list[str]:
 
 def _entry(entry: EventType) -> list[str]:
     columns = {field: column for column, fields in entry.columns.items() for field in fields}
+    life = (
+        "A sign of life of the customer. 算作客户的互动。"
+        if entry.by_customer
+        else "Not a sign of life of the customer. 不算客户的互动。"
+    )
     reserved = ["", "Recorded by the system alone. 仅由系统记录。"] if entry.reserved else []
     return [
         f"### {entry.name}", f"{entry.title.zh} · version {entry.version}", "", entry.when.en, entry.when.zh,
-        *reserved, "", *_fields(entry.payload, {field: f"`{column}`" for field, column in columns.items()}), "",
+        "", life, *reserved, "", *_fields(entry.payload, {field: f"`{column}`" for field, column in columns.items()}), "",
     ]  # fmt: skip
 
 

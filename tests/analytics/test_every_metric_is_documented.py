@@ -3,10 +3,9 @@ import re
 import pytest
 
 import regulars.analytics
-from regulars.analytics import facts, metrics
+from regulars.analytics import metrics
 from regulars.analytics.cutoffs import Cutoffs, Thresholds
 from regulars.analytics.metrics import METRICS, month_ends
-from regulars.catalog.registry import CATALOG
 
 
 @pytest.mark.parametrize("key", METRICS)
@@ -52,7 +51,3 @@ def test_the_guide_lists_every_metric_with_its_columns() -> None:
         assert f"{key}({', '.join(metric.parameters)})" in guide
         assert ", ".join(built.columns) in guide
         assert set(metric.keys) <= set(built.columns)
-
-
-def test_events_that_are_no_sign_of_life_are_in_the_catalogue() -> None:
-    assert set(facts.NOT_BY_CUSTOMER) <= set(CATALOG)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from regulars.eventlog import dispatch
+from regulars.warehouse import feed, refresh
 from tests.api.conftest import Program
 
 LI = {
@@ -41,7 +43,7 @@ def test_a_customer_is_added_found_changed_and_read(program: Program) -> None:
     assert gone["erased_at"] is not None and gone["identities"] == [] and gone["profile"]["name"] is None
     assert program.ask("PATCH", f"/customers/{id}", {"profile": {"city": "x"}})[0] == 409
     living = program.post("/customers", {"identities": [{"kind": "user_id", "value": "u9"}]})[1]
-    assert living["created_at"] <= living["last_seen_at"]
+    assert living["last_seen_at"] is None  # nothing was done yet
     for query, ids in (("", [living["id"]]), ("erased=true", [id]), ("erased=include", [living["id"], id])):
         assert [row["id"] for row in program.get(f"/customers?{query}")[1]["data"]] == ids
     assert program.get("/customers?q=%23" + str(id))[1]["data"] == []
@@ -62,6 +64,32 @@ def test_lists_come_in_pages(program: Program) -> None:
         cursor = f"&cursor={page['next_cursor']}"
     assert seen == sorted(ids, reverse=True)
     assert program.get("/customers?cursor=nonsense")[1]["field"] == "cursor"
+
+
+def test_lists_and_details_tell_of_a_customer_alike_and_last_seen_as_the_page_has_it(program: Program) -> None:
+    """One without a name has none in the list either: neither an identity nor "Visitor 7" stands in for it."""
+    order = {"order_id": "A-1", "total": 20, "at": "2026-02-28T18:30:00Z"}  # the first of March in Shanghai
+    for kind, value, name in (
+        ("user_id", "u1", "李雷"),
+        ("email", "a@example.com", None),
+        ("anonymous_id", "a1", None),
+    ):
+        identities = [{"kind": kind, "value": value}]
+        id = program.post("/customers", {"identities": identities, "profile": {"name": name} if name else {}})[1]["id"]
+        program.ask("PUT", f"/customers/{id}/consents/sms/marketing", {"given": True})  # today: no sign of life
+        if kind == "email":
+            assert program.post("/orders", {**order, "identities": identities})[1]["accepted"] == 1
+    dispatch.number()
+    feed.catch_up()
+    refresh.full()
+    rows = program.get("/customers")[1]["data"]
+    assert [(row["name"], row["last_seen_at"]) for row in rows] == [
+        (None, None), (None, "2026-03-01"), ("李雷", None),
+    ]  # fmt: skip
+    for row in rows:
+        detail = program.get(f"/customers/{row['id']}")[1]
+        assert (detail["profile"]["name"], detail["last_seen_at"]) == (row["name"], row["last_seen_at"])
+    assert program.get("/customers/lookup?kind=email&value=a@example.com")[1]["worth"]["last_order"] == "2026-03-01"
 
 
 def test_all_filters_of_a_list_hold_at_once_page_after_page(program: Program) -> None:

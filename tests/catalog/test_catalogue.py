@@ -6,6 +6,7 @@ import pytest
 
 from regulars import catalog
 from regulars.kernel.errors import Invalid
+from regulars.kernel.languages import Text
 from tools import events
 
 TRACKED = """Products Searched, Product List Viewed, Promotion Clicked, Product Viewed, Product Added, Checkout Started,
@@ -13,6 +14,9 @@ Order Completed, Order Refunded, Order Cancelled, Coupon Applied, Ticket Opened,
 Points Earned, Tier Changed, Coupon Issued, Visit Checked In, Booking Made"""
 OWN = """Customer Identified, Customers Merged, Customers Unmerged, Profile Updated, Consent Given, Consent Withdrawn,
 Tag Added, Tag Removed, Customer Erased, Segment Entered, Segment Exited, Journey Entered, Held Out"""
+NOTED = """Order Updated, Order Shipped, Order Delivered, Coupon Issued, Points Earned, Tier Changed, Message Sent,
+Ticket Replied, Ticket Resolved, Customer Unidentified, Traits Updated, Identities Linked, Group Joined, Identity Added, Identity Removed,
+Consent Undone"""
 
 
 def names(text: str) -> list[str]:
@@ -35,6 +39,14 @@ def test_the_names_of_a_group_are_those_whose_entries_say_so() -> None:
     assert catalog.names_of("orders") == {
         "Order Updated", "Order Completed", "Order Refunded", "Order Cancelled", "Order Shipped", "Order Delivered",
     }  # fmt: skip
+
+
+def test_whatever_the_customer_did_not_do_is_told_apart() -> None:
+    """A new kind of event has to decide: the rule is with `by_customer` in payloads."""
+    assert {name for name, entry in catalog.CATALOG.items() if not entry.by_customer} == {*names(OWN), *names(NOTED)}
+    assert not [name for name, entry in catalog.CATALOG.items() if entry.reserved and entry.by_customer]
+    with pytest.raises(TypeError, match="by_customer"):
+        catalog.EventType("Ski Rented", catalog.Payload, "visits", Text("Rented", "租借"), Text("When.", "时。"))  # type: ignore[call-arg]
 
 
 def test_events_that_are_not_catalogued_are_fine_whatever_they_carry() -> None:

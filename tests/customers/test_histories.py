@@ -65,7 +65,7 @@ def _world() -> Any:
     cards = queries.by_ids(number)
     return (
         [
-            (number[row.root_id], row.facts, row.identified_at, row.created_at, row.last_seen_at,
+            (number[row.root_id], row.facts, row.identified_at, row.created_at,
              cards[row.pk].name, cards[row.pk].city, cards[row.pk].known)
             for row in Customer.objects.order_by("id")
         ],

@@ -1,7 +1,6 @@
 """Who did it: the rules of resolution, one by one, and thousands of claims at once."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -178,14 +177,6 @@ def test_traits_of_a_browser_show_on_the_customer_it_belongs_to(comes: Comes) ->
     assert queries.get(user).fields["name"] == "Li Wei"
     assert queries.get(user).fields["city"] == "Xi'an"
     assert queries.get(visitor).id == user
-
-
-def test_last_seen_is_the_hour_of_the_last_event_of_any_record(comes: Comes) -> None:
-    comes("anonymous_id=a1", 0)
-    user = comes("user_id=u1 anonymous_id=a1", 30)
-    comes("anonymous_id=a1", 150)
-    comes("user_id=u1", 90)
-    assert queries.get(user).last_seen_at == MONDAY + timedelta(hours=2)
 
 
 def test_a_batch_takes_a_handful_of_queries_whatever_its_size(db: None) -> None:

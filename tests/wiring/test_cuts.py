@@ -99,8 +99,8 @@ def _world() -> Any:
         ],
         sorted((row.name, number[row.record_id or 0], row.at) for row in log if row.source != "track:7"),
         [
-            (number[roots[id]], cards[id].name, cards[id].known, facts, seen)
-            for id, facts, seen in Customer.objects.order_by("id").values_list("id", "facts", "last_seen_at")
+            (number[roots[id]], cards[id].name, cards[id].known, facts)
+            for id, facts in Customer.objects.order_by("id").values_list("id", "facts")
         ],
         sorted((kind, value, number[id]) for kind, value, id in Identity.objects.values_list("kind", "value", "customer")),
         sorted(

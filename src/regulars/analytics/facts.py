@@ -13,6 +13,8 @@ from typing import Literal
 import ibis
 import ibis.expr.types as ir
 
+from regulars.catalog import CATALOG
+
 Bucket = Literal["all", "day", "week", "month", "store", "channel", "category", "product"]
 
 EVENTS: ir.Table = ibis.table(
@@ -193,32 +195,8 @@ TABLES: dict[str, ir.Table] = {
     table.get_name(): table for table in (EVENTS, LINES, RECORDS, CONCERNED, PURCHASES, FIGURES, SCORES, VISITS, PLACED)
 }
 
-NOT_BY_CUSTOMER: tuple[str, ...] = (
-    "Coupon Issued",
-    "Customer Erased",
-    "Customer Identified",
-    "Customer Unidentified",
-    "Customers Merged",
-    "Customers Unmerged",
-    "Held Out",
-    "Identity Added",
-    "Identity Removed",
-    "Journey Entered",
-    "Message Sent",
-    "Order Delivered",
-    "Order Shipped",
-    "Points Earned",
-    "Profile Updated",
-    "Segment Entered",
-    "Segment Exited",
-    "Tag Added",
-    "Tag Removed",
-    "Ticket Replied",
-    "Ticket Resolved",
-    "Tier Changed",
-)
-"""Events that happen to customers or about them; all others count as their own sign of life."""
-
+NOT_BY_CUSTOMER: tuple[str, ...] = tuple(sorted(name for name, entry in CATALOG.items() if not entry.by_customer))
+"""Events that are no sign of life of the customer; all others are, also those that nobody catalogued."""
 
 _LATER = 2**60
 
@@ -336,7 +314,7 @@ def seen(
 ) -> ir.Table:
     """One row per customer who did anything up to `as_of`: customer_id, last_seen_day.
 
-    Counted is what customers do themselves; messages sent to them, tags given and the like (NOT_BY_CUSTOMER) are not.
+    Counted is what customers do themselves, not what is done to them or noted about them (NOT_BY_CUSTOMER).
     """
     kept = records.select("record_id", "customer_id")
     rows = events.filter(events.record_id.notnull(), events.day <= as_of)

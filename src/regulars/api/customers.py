@@ -1,6 +1,6 @@
 """Customers, identities, consent, tags, notes and merges."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest, HttpResponse
@@ -44,6 +44,11 @@ Channel = Literal["sms", "email", "wechat", "phone", "push"]
 Purpose = Literal["marketing", "service", "survey"]
 
 
+def _last_seen(scores: listed.Scores | None) -> date | None:
+    """As the customer's page has it."""
+    return None if scores is None or scores.last_seen_day is None else clock.day_of(scores.last_seen_day)
+
+
 def rows_of(ids: list[int]) -> list[dict[str, Any]]:
     """Customers in a list, in the order of their ids; five queries whatever the number."""
     cards = queries.by_ids(ids)
@@ -52,10 +57,10 @@ def rows_of(ids: list[int]) -> list[dict[str, Any]]:
     judged = listed.scores_of(snapshot(), ids)
     return [
         {
-            "id": cards[id].id, "name": str(cards[id].title), "known": cards[id].known, "erased": cards[id].erased,
+            "id": cards[id].id, "name": cards[id].name or None, "known": cards[id].known, "erased": cards[id].erased,
             "city": cards[id].city, "home_store": cards[id].home_store, "identities": identities[id], "tags": tags[id],
             "mood": judged[id].mood if id in judged else None, "taste": judged[id].taste if id in judged else None,
-            "created_at": cards[id].created_at, "last_seen_at": cards[id].last_seen_at,
+            "created_at": cards[id].created_at, "last_seen_at": _last_seen(judged.get(id)),
         }
         for id in ids
         if id in cards
@@ -76,7 +81,7 @@ def full(id: int, response: HttpResponse) -> dict[str, Any]:
         }  # fmt: skip
     return {
         "id": profile.id, "profile": profile.fields, "attributes": profile.custom, "known": profile.known,
-        "erased_at": profile.erased_at, "created_at": profile.created_at, "last_seen_at": profile.last_seen_at,
+        "erased_at": profile.erased_at, "created_at": profile.created_at, "last_seen_at": _last_seen(scores),
         "records": list(profile.records), "identities": queries.identities(profile.id),
         "tags": [row.name for row in queries.tags(profile.id)], "worth": worth,
     }  # fmt: skip

@@ -158,11 +158,18 @@ class ProfileOut(Schema):
     home_store: str | None = Field(description=said("Code of the home store.", "归属门店编码。"))
 
 
+LAST_SEEN = said(
+    "Day of the last sign of life in the business's zone: what the customer did, not what was noted about them. Null "
+    "before the figures know them.",
+    "最近互动日期（营业时区）：客户自己的行为，不含对客户资料的登记。指标尚未计入该客户时为 null。",
+)
+
+
 class CustomerRow(Schema):
     """A customer in a list. · 列表中的客户。"""
 
     id: int = Field(description=said("Number.", "编号。"))
-    name: str = Field(description=said("Name, or what to call them.", "姓名或称呼。"))
+    name: str | None = Field(description=said("Name; null if unknown.", "姓名；未知为 null。"))
     known: bool = Field(description=said("Has an identity that names a person.", "已有可指认个人的标识。"))
     erased: bool = Field(description=said("Was erased.", "个人信息已删除。"))
     city: str = Field(description=said("City; empty if unknown.", "城市；未知则为空。"))
@@ -174,9 +181,7 @@ class CustomerRow(Schema):
     )
     taste: str | None = Field(description=said("price or quality; null: unknown.", "price 或 quality；未知为 null。"))
     created_at: datetime = Field(description=said("Customer since.", "成为客户的时间。"))
-    last_seen_at: datetime | None = Field(
-        description=said("Last sign of life, to the hour.", "最近活动（精确到小时）。")
-    )
+    last_seen_at: date | None = Field(description=LAST_SEEN)
 
 
 class Worth(Schema):
@@ -213,9 +218,7 @@ class CustomerOut(Schema):
     known: bool = Field(description=said("Has an identity that names a person.", "已有可指认个人的标识。"))
     erased_at: datetime | None = Field(description=said("When the person was erased.", "个人信息删除时间。"))
     created_at: datetime = Field(description=said("Customer since.", "成为客户的时间。"))
-    last_seen_at: datetime | None = Field(
-        description=said("Last sign of life, to the hour.", "最近活动（精确到小时）。")
-    )
+    last_seen_at: date | None = Field(description=LAST_SEEN)
     records: list[int] = Field(description=said("Numbers of its records, its own first.", "所含记录编号，主记录在前。"))
     identities: list[IdentityOut] = Field(description=said("All identities.", "全部标识。"))
     tags: list[str] = Field(description=said("Tags.", "标签。"))

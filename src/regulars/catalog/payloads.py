@@ -5,7 +5,7 @@ tracked events come from programs that we don't write. Money in properties is in
 clients send it; the warehouse turns it into minor units.
 """
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 
@@ -40,6 +40,9 @@ class Payload(BaseModel):
 class EventType:
     """An entry of the catalogue. `when` says when the event is recorded. A `reserved` one is recorded by the system
     alone and isn't taken from tracking clients.
+
+    `by_customer`: the customer did it, and it counts as a sign of life. So does what they were there for, whoever rang
+    it up (an order, a visit, an answer); what staff, the system or a program noted about them or did to them doesn't.
     """
 
     name: str
@@ -47,6 +50,8 @@ class EventType:
     group: str
     title: Text
     when: Text
+    _: KW_ONLY
+    by_customer: bool
     reserved: bool = False
     version: int = 1
 

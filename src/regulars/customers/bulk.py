@@ -104,15 +104,11 @@ def insert(model: type[models.Model], columns: Sequence[str], rows: Collection[S
         )
 
 
-def update(
-    model: type[models.Model], columns: Sequence[str], rows: Collection[Sequence[Any]], also: tuple[str, str] = ("", "")
-) -> None:
-    """Set `columns` of the rows whose id comes last in each of `rows`. `also` narrows: a column and SQL that compares
-    something with one more value of its kind, given after the id.
-    """
+def update(model: type[models.Model], columns: Sequence[str], rows: Collection[Sequence[Any]]) -> None:
+    """Set `columns` of the rows whose id comes last in each of `rows`."""
     if not rows:
         return
     sets = ", ".join(f"{_column(model, name)} = %s" for name in columns)
-    stored = _stored(model, [*columns, "id", *filter(None, also[:1])], rows)
+    stored = _stored(model, [*columns, "id"], rows)
     with connection.cursor() as cursor:
-        cursor.executemany(f"UPDATE {model._meta.db_table} SET {sets} WHERE id = %s {also[1]}", stored)  # noqa: S608
+        cursor.executemany(f"UPDATE {model._meta.db_table} SET {sets} WHERE id = %s", stored)  # noqa: S608

@@ -6,7 +6,6 @@ may change where identities lead to changes the generation in the same transacti
 
 import threading
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key")
@@ -42,26 +41,22 @@ Claimed = tuple[tuple[str, str], ...]
 _lock = threading.Lock()
 _generation = ""
 _records: Recent[Claimed, int] = Recent(300_000)
-_seen: Recent[int, datetime] = Recent(300_000)
 
 
-def under(generation: str) -> tuple[Recent[Claimed, int], Recent[int, datetime]]:
-    """What is remembered if it was learnt in this generation: identities as claimed → record; record → until when it
-    counts as seen without writing that down again.
-    """
-    global _generation, _records, _seen
+def under(generation: str) -> Recent[Claimed, int]:
+    """What is remembered if it was learnt in this generation: identities as claimed → record."""
+    global _generation, _records
     with _lock:
         if generation != _generation:
-            _generation, _records, _seen = generation, Recent(300_000), Recent(300_000)
-        return _records, _seen
+            _generation, _records = generation, Recent(300_000)
+        return _records
 
 
-def keep(generation: str, records: Mapping[Claimed, int], seen: Mapping[int, datetime]) -> None:
+def keep(generation: str, records: Mapping[Claimed, int]) -> None:
     """Remember what was committed, unless the generation is over."""
     with _lock:
         if generation == _generation:
             _records.keep(records)
-            _seen.keep(seen)
 
 
 def forget() -> None:

@@ -20,7 +20,7 @@ class Store(models.Model):
 
 class Customer(models.Model):
     """A record. The fields that are shown (name … custom, known) hold, on a root, what is folded from all its records;
-    `facts` is what this record itself was told: {field: [value, µs]}. `last_seen_at` is cut to the hour.
+    `facts` is what this record itself was told: {field: [value, µs]}.
     """
 
     merged_into = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
@@ -37,7 +37,6 @@ class Customer(models.Model):
     known = models.BooleanField(default=False)
     identified_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
-    last_seen_at = models.DateTimeField(null=True)
     erased_at = models.DateTimeField(null=True)
 
 

@@ -47,4 +47,8 @@ STEPS: tuple[str, ...] = (
     ALTER TABLE scores ADD COLUMN reduced BIGINT;
     ALTER TABLE pending ADD COLUMN anew BOOLEAN;
     """,
+    # What counts as a sign of life became another: everybody is judged anew.
+    """
+    UPDATE meta SET value = 'true' WHERE key = 'stale';
+    """,
 )

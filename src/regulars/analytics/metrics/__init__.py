@@ -127,7 +127,8 @@ _ALL = (
         "流失预警：按预警原因统计的购买客户。触发条件：超过 {churn_silent_days} 天没有任何互动，"
         "且最近 {churn_window_days} 天的消费比此前 {churn_window_days} 天下降至少 {churn_spend_percent}%；"
         "或者到访已满 {own_rhythm_visits} 次，距上次购买超过自己购买间隔的 {overdue_times} 倍"
-        "且超过 {overdue_least_days} 天，但尚未流失。名单及其合计不含个人信息已删除的客户，因为已无法联系。"
+        "且超过 {overdue_least_days} 天，但尚未流失。互动指客户自己的行为（下单、到店、浏览、回答调研等），"
+        "员工、系统或程序对客户资料的登记不算。名单及其合计不含个人信息已删除的客户，因为已无法联系。"
         "数据来源：客户评分。",
         ("warn_silent", "warn_spend", "warn_overdue", "warned"),
     ),

@@ -59,8 +59,9 @@ def warnings() -> ir.Table:
     """Churn warnings: buyers by the reasons that apply. Warned: no sign of life for more than {churn_silent_days} days
     while spend of the last {churn_window_days} days is down by {churn_spend_percent} % or more on the
     {churn_window_days} days before; or, after {own_rhythm_visits} visits, the last one is more than {overdue_times}
-    times the own rhythm ago and more than {overdue_least_days} days, and the customer isn't lost yet. Lists of people
-    and their totals leave out who was erased: nobody can call them. Source: scores.
+    times the own rhythm ago and more than {overdue_least_days} days, and the customer isn't lost yet. A sign of life is
+    what the customer does: an order, a visit, a page, an answer; not what staff, the system or a program notes about
+    them. Lists of people and their totals leave out who was erased: nobody can call them. Source: scores.
     """
     rows = _counted().filter(SCORES.orders > 0)
     return rows.group_by("warn_silent", "warn_spend", "warn_overdue", "warned").aggregate(

@@ -15,7 +15,7 @@ The rules, applied to one claim after the other:
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -31,7 +31,6 @@ from regulars.eventlog.services import NewEvent, append, compose
 from regulars.kernel import clock, ids
 
 Key = tuple[str, str]
-_HOUR = timedelta(hours=1)
 SHARED_AFTER = 5
 _decode = msgspec.json.Decoder().decode
 
@@ -314,8 +313,7 @@ def resolve(claims: Sequence[Claim], *, late: set[int] | None = None, by: str = 
     if not claims:
         return []
     present, erased_until = generation()
-    remembered, seen_until = memory.under(present)
-    recall = remembered.get
+    recall = memory.under(present).get
     claimed = [_claimed(claim) for claim in claims]
     past = [] if erased_until is None else [place for place, one in enumerate(claims) if one.at < erased_until]
     of_erased = _of_erased(claims, claimed, past) if past else {}
@@ -335,17 +333,9 @@ def resolve(claims: Sequence[Claim], *, late: set[int] | None = None, by: str = 
         changed |= _tell(told)
     if changed:
         display.refresh(changed)
-    noticed: dict[int, datetime] = {}
-    until = seen_until.get
-    for place, (claim, record) in enumerate(zip(claims, placed, strict=True)):
-        if record is not None and place not in of_erased:
-            limit = noticed.get(record) or until(record)
-            if limit is None or claim.at >= limit:
-                noticed[record] = claim.at.replace(minute=0, second=0, microsecond=0) + _HOUR
-    _see(noticed)
-    if learnt or noticed:
+    if learnt:
         current, _ = generation()
-        transaction.on_commit(lambda: memory.keep(current, learnt, noticed))
+        transaction.on_commit(lambda: memory.keep(current, learnt))
     if late is not None:
         late.update(of_erased)
     return placed
@@ -378,12 +368,6 @@ def _of_erased(claims: Sequence[Claim], claimed: list[tuple[Key, ...]], past: Se
         else:
             claimed[place] = tuple(key for key in keys if key not in erased_here)
     return theirs
-
-
-def _see(noticed: dict[int, datetime]) -> None:
-    seen = [(until - _HOUR, record, until - _HOUR) for record, until in noticed.items()]
-    unless_later = "last_seen_at", "AND (last_seen_at IS NULL OR last_seen_at < %s)"
-    update(Customer, ("last_seen_at",), seen, also=unless_later)
 
 
 def _resolve_cold(
