@@ -4,9 +4,10 @@ costs in processor time; how much memory it takes; how long somebody else's writ
 A made-up shop's stream as clients send it: sessions of a few events, half of them in browsers never seen before, the
 others of people who come back, some on a second device; page views, product views, carts, orders, identify calls with
 traits; some in requests of their own, most in batches of ten to a hundred; one in a hundred sent twice, one in a
-thousand faulty. It is put into the inbox a part at a time (not measured); then this process takes it in while another
+thousand faulty. It is put into the inbox in a few large parts (not measured); then this process takes it in while another
 one feeds the warehouse, as `regulars serve` does, until the warehouse has it all, and a third one writes now and then,
-as the console does. Last, events come in a hundred at a time, each taken in before the next.
+as the console does. Last, events come in a hundred at a time, each taken in before the next. Memory is what processes
+hold for themselves: pages of the database's file that are mapped are the kernel's, which takes them back when it likes.
 
 The floor is the least that any intake does: parse the same bodies and insert the same rows, with the same sync and one
 unique key, without looking at them.
@@ -252,7 +253,9 @@ def others(*works: str) -> Iterator[list[Other]]:
 
 
 def held(pid: int) -> int:
-    return int(psutil.Process(pid).memory_info().rss)
+    """Bytes, without mapped files where the system tells them apart."""
+    info = psutil.Process(pid).memory_info()
+    return int(info.rss - getattr(info, "shared", 0))
 
 
 def figures(size: Size) -> Iterator[Figure]:
@@ -303,7 +306,7 @@ def _figures(size: Size, home: Path, feeding: Other, writing: Other) -> Iterator
         """Seconds until all is in the warehouse; processor time of this process."""
         begun, cpu = time.perf_counter(), time.process_time()
         while receiving.drain():
-            pass
+            memory.append((held(os.getpid()), held(feeding.process.pid)))
         cpu = time.process_time() - cpu
         last = queries.last_position()
         while (Cursor.objects.filter(name="warehouse").values_list("position", flat=True).first() or 0) < last:
@@ -311,16 +314,16 @@ def _figures(size: Size, home: Path, feeding: Other, writing: Other) -> Iterator
             time.sleep(0.005)
         return time.perf_counter() - begun, cpu
 
-    part = size.events // 8
+    parts = max(2, size.events // 400_000)  # few: the feed is still at work when intake has done a part, once for each
+    part = size.events // parts
     seconds = computed = floor = 0.0
     memory: list[tuple[int, int]] = []
-    for turn in range(8):
+    for _ in range(parts):
         floor += fill(part)
         took, cpu = take_in()
         seconds, computed = seconds + took, computed + cpu
-        if turn % 2:
-            memory.append((held(os.getpid()), held(feeding.process.pid)))
-    events = part * 8
+    events = part * parts
+    memory = [memory[len(memory) * quarter // 4 - 1] for quarter in range(1, 5)]
     put = events - receiving.quarantine.Quarantined.objects.count()
     stored = sum(1 for row in _rows(queries) if row.source == "track:1")
     assert stored == put, f"{stored} of {put} events are in the log"

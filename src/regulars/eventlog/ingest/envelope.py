@@ -386,10 +386,10 @@ def _draft(
         name = _name(call.event)
     elif kind == "page" or kind == "screen":
         name = "Page Viewed" if kind == "page" else "Screen Viewed"
-        told = (("category", call.category), ("name", call.name))
-        said = {key: value for key, value in told if value and isinstance(value, str)}
-        if said:
-            properties = {**said, **properties}
+        if call.name and call.name.__class__ is str:
+            properties = {"name": call.name, **properties}
+        if call.category and call.category.__class__ is str:
+            properties = {"category": call.category, **properties}
     elif kind == "identify":
         name = IDENTIFY
         traits = {**_object(context.get("traits"), "context.traits"), **_object(call.traits, "traits")}
@@ -487,7 +487,8 @@ def _text(value: Any, field: str, limit: int) -> str:
 def _identity(value: Any, field: str) -> str:
     if value is None:
         return ""
-    text = _text(value, field, IDENTITY_LENGTH)
+    usual = value.__class__ is str and len(value) <= IDENTITY_LENGTH
+    text: str = value.strip() if usual else _text(value, field, IDENTITY_LENGTH)
     return text if len(text) > _LONGEST or text.lower() not in NOBODY else ""
 
 
@@ -588,7 +589,7 @@ def _time(call: _Call, received_at: datetime, historical: bool) -> datetime:
         return received_at
     if not historical:
         try:
-            sent = _read_time(call.sentAt, "sentAt")
+            sent = happened if call.sentAt == told else _read_time(call.sentAt, "sentAt")
         except _Refused:
             sent = None
         if sent is not None:
