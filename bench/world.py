@@ -41,10 +41,19 @@ from regulars.eventlog.models import Cursor
 from regulars.warehouse import engine, refresh
 from regulars.wiring.subscriptions import SUBSCRIBERS
 refresh.full()
-while refresh.step():  # what a server that has run for a while would have answered in advance
-    pass
-for one in SUBSCRIBERS:  # and it would have handed on what is in the log
+for one in SUBSCRIBERS:  # a business at work has handed on what is in its log
     Cursor.objects.update_or_create(name=one.name, defaults={"position": queries.last_position()})
+engine.close()
+"""
+# Nothing is due while pages are measured: neither the refresh of the day nor what is answered in advance.
+SETTLE = """
+import sys
+from pathlib import Path
+from bench.figure import django_on
+django_on(Path(sys.argv[1]))
+from regulars.warehouse import engine, refresh
+while refresh.step():
+    pass
 engine.close()
 """
 # What differs between the copies, by table and column: {t} copies, this one the {k}th. Everything else is as it was.
@@ -84,6 +93,7 @@ def loaded(size: Size) -> Path:
             _grow_warehouse(home / "warehouse.duckdb", one / "warehouse.duckdb", size.times)
         subprocess.run([sys.executable, "-c", REFRESH, home], check=True)
         home.with_suffix(".done").touch()
+    subprocess.run([sys.executable, "-c", SETTLE, home], check=True)
     return home
 
 
