@@ -112,9 +112,12 @@ def _words(part: Any) -> Iterator[str]:
                 yield from _words(value)
 
 
+_SITE = ClientHandler(enforce_csrf_checks=False)  # one for all requests: to begin, it looks at every static file
+
+
 def _application(environ: Any, start_response: Any) -> list[bytes]:
     """The site as a WSGI application within the test's transaction: Django's own test handler keeps the connection."""
-    response = ClientHandler(enforce_csrf_checks=False)(environ)
+    response = _SITE(environ)
     start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
     return [response.getvalue()]
 

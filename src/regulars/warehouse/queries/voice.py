@@ -52,9 +52,9 @@ def nps_by_month(snapshot: Snapshot, *, months: int = 13) -> list[tuple[int, Nps
 
 
 def nps_by_store(snapshot: Snapshot, *, days: int = DAYS) -> list[tuple[str, Nps]]:
-    """The best first; of the same figure by name."""
+    """The best first, of the same figure by name; last what no store was said of."""
     stores = _nps(snapshot, "store", snapshot.as_of - days + 1)
-    return sorted(stores, key=lambda pair: (-(pair[1].nps or 0), pair[0] or ""))
+    return sorted(stores, key=lambda pair: (not pair[0], -(pair[1].nps or 0), pair[0]))
 
 
 def _nps(snapshot: Snapshot, by: Any, since: int) -> list[tuple[Any, Nps]]:
