@@ -30,12 +30,14 @@ def test_events_are_judged_one_by_one_and_stand_on_the_timeline(program: Program
         {"event": "Customer Erased", "identities": LI},
         {"event": "Sauna Booked", "identities": LI, "at": "2026-01-05T09:00:00+08:00"},
         {"event": "Product Viewed", "identities": LI, "properties": {"product_id": "p1"}, "message_id": "m1"},
+        {"event": "Order Completed", "identities": LI, "properties": {"total": -5}},
+        {"event": "Survey Answered", "identities": LI, "properties": {"kind": "nps", "score": 99}},
     ]
     status, answer = program.post("/events", {"events": events})
     assert status == 200
     assert answer["accepted"] == 3
     assert [(row["index"], row["code"], row["field"]) for row in answer["refused"]] == [
-        (1, "wrong_type", "total"), (2, "reserved", ""),
+        (1, "wrong_type", "total"), (2, "reserved", ""), (5, "negative", "total"), (6, "out_of_range", "score"),
     ]  # fmt: skip
     id = program.get("/customers/lookup?kind=user_id&value=u1")[1]["id"]
     status, page = program.get(f"/customers/{id}/events?limit=2")

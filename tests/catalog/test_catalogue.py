@@ -121,6 +121,70 @@ def test_a_wrong_payload_is_told_with_field_fault_and_remedy(
     assert (fault.code, fault.field, fault.text.en, fault.text.zh) == (code, field, en, zh)
 
 
+@pytest.mark.parametrize(
+    ("kind", "right", "wrong"),
+    [
+        ("nps", [0, 6, 10, "9", 10.0, None], [-1, 11, 99, "99"]),
+        ("NPS", [0, 10], [11]),
+        ("csat", [1, 5], [0, 6, "6"]),
+        ("ces", [1, 5], [0, 6]),
+        ("delight", [0, 100], [-1, 101]),
+        (None, [0, 100], [101]),
+    ],
+)
+def test_a_score_has_to_be_one_of_its_kind(kind: str | None, right: list[object], wrong: list[object]) -> None:
+    for scores, code in ((right, None), (wrong, "out_of_range")):
+        for score in scores:
+            fault = catalog.check("Survey Answered", {"kind": kind, "score": score})
+            assert (fault and fault.code) == code, score
+            assert fault is None or fault.field == "score"
+
+
+def test_an_impossible_score_is_told_with_the_scale() -> None:
+    fault = catalog.check("Survey Answered", {"kind": "nps", "score": 99})
+    assert fault is not None
+    assert fault.text.en == (
+        "Survey Answered: 99 is no score of NPS, which goes from 0 to 10. Send the score that was given, or the right "
+        "kind."
+    )
+    assert fault.text.zh == "Survey Answered：99 不是有效的 NPS 得分（应为 0 到 10）。请发送实际得分，或改正 kind。"
+
+
+@pytest.mark.parametrize(
+    ("properties", "field"),
+    [
+        ({"total": -5}, "total"),
+        ({"total": "-5.00"}, "total"),
+        ({"total": -5, "products": [{"price": 5}]}, "total"),
+        ({"revenue": -0.01}, "revenue"),
+        ({"value": -1}, "value"),
+        ({"products": [{"price": -5}]}, "products"),
+        ({"products": [{"price": "5", "quantity": -2}, {"price": 9}, {"product_id": "gift"}]}, "products"),
+        ({"total": 0}, None),
+        ({"total": 4, "revenue": -1}, None),  # the total is what counts
+        ({"total": 0, "products": [{"price": 5}, {"price": 5, "quantity": -1}]}, None),  # an exchange
+        ({"products": [{"price": 0.1, "quantity": 3}, {"price": -0.3}]}, None),
+        ({"products": []}, None),
+    ],
+)
+def test_an_order_of_less_than_nothing_is_refused(properties: dict[str, object], field: str | None) -> None:
+    fault = catalog.check("Order Completed", properties)
+    assert (fault and (fault.code, fault.field)) == (field and ("negative", field))
+    assert catalog.check("Order Refunded", properties) is None
+
+
+def test_a_refused_order_says_what_to_send_instead() -> None:
+    fault = catalog.check("Order Completed", {"total": -5.0})
+    assert fault is not None
+    assert fault.text.en == (
+        "Order Completed: total makes -5, but nobody buys for less than nothing. Send what was given back as Order "
+        "Refunded, with the order_id of the order."
+    )
+    assert fault.text.zh == (
+        "Order Completed：total 合计为 -5，订单金额不能为负。退还的金额请用 Order Refunded 发送，并带上原订单的 order_id。"
+    )
+
+
 def test_numbers_that_are_not_finite_are_told() -> None:
     fault = catalog.check("Order Completed", {"total": "NaN"})
     assert fault is not None and (fault.code, fault.field) == ("wrong_type", "total")

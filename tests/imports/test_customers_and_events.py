@@ -74,6 +74,15 @@ def test_events_come_with_their_further_columns_as_properties(tmp_path: Path) ->
     assert (log(), again.counts["events_same"]) == (found, 4)
 
 
+def test_events_of_a_file_make_sense_or_are_rejected_with_the_reason(tmp_path: Path) -> None:
+    text = "event,at,customer id,kind,score,total\n"
+    text += "Survey Answered,2024-05-01,a,nps,99,\nSurvey Answered,2024-05-01,a,nps,10,\n"
+    text += "Order Completed,2024-05-01,a,,,-5\nOrder Refunded,2024-05-01,a,,,-5\n"
+    row = imported(written(tmp_path, text), "events")
+    assert [event["name"] for event in log()] == ["Survey Answered", "Order Refunded"]
+    assert ["no score of NPS" in line[-2] or "Order Refunded" in line[-2] for line in rejects(row)[1:]] == [True, True]
+
+
 def test_one_name_can_stand_for_all_events_and_the_file_s_own_ids_are_kept(tmp_path: Path) -> None:
     text = "event id,date,email\ne-1,2024-05-01,li@example.com\ne-1,2024-05-01,li@example.com\n"
     row = mapped(written(tmp_path, text), "events")

@@ -254,6 +254,24 @@ def test_an_event_that_cant_be_stored_stands_alone_in_quarantine(box: Inbox) -> 
     assert tracked()[-1].message_id == "m5"
 
 
+def test_impossible_scores_and_negative_orders_lie_aside_until_they_are_repaired(box: Inbox) -> None:
+    answer = {**track("s"), "event": "Survey Answered", "properties": {"kind": "nps", "score": 99}}
+    order = {**track("o"), "event": "Order Completed", "properties": {"order_id": "A", "total": -5}}
+    accept(box, [answer, order])
+    drain(box)
+    assert tracked() == []
+    score, sale = put_aside()
+    assert [(one.code, one.field) for one in (score, sale)] == [("out_of_range", "score"), ("negative", "total")]
+    assert "0 到 10" in score.reason.zh and "Order Refunded" in sale.reason.en
+    for one, right in (
+        (score, {**answer, "properties": {"kind": "nps", "score": 9}}), (sale, {**order, "event": "Order Refunded"}),
+    ):  # fmt: skip
+        assert quarantine.repair(id=one.id, payload=right, intake=receiving.send_in_again, by=SYSTEM) is True
+    assert [(row.name, row.properties) for row in tracked()] == [
+        ("Survey Answered", {"kind": "nps", "score": 9}), ("Order Refunded", {"order_id": "A", "total": -5}),
+    ]  # fmt: skip
+
+
 def test_a_repaired_event_is_taken_in_once(box: Inbox) -> None:
     accept(box, [{**track("m1"), "event": None}])
     drain(box)

@@ -4,8 +4,9 @@ Payloads carry ids, never names, numbers or addresses: those live with the custo
 need a rewrite of the log.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from regulars.catalog.faults import Fault
 from regulars.catalog.payloads import Amount, Column, EventType, Payload, Score, Whole
 from regulars.kernel.languages import Text
 
@@ -19,7 +20,7 @@ class Ticket(Payload):
 
 
 class Survey(Payload):
-    """`score` is the answer as given: 0–10 for NPS, 1–5 for CSAT and CES."""
+    """`score` is the answer as given, on the scale of its `kind` (SCALES)."""
 
     survey_id: str | None = None
     kind: str | None = None
@@ -30,6 +31,25 @@ class Survey(Payload):
         "category": ("kind",),
         "order_id": ("order_id",),
     }
+
+
+SCALES: dict[str, tuple[int, int]] = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 5)}
+"""Kind of question → least and highest answer; of other kinds nothing is known but the bounds of Score."""
+_NO_SCORE = Text(
+    "Survey Answered: {got} is no score of {kind}, which goes from {low} to {high}. Send the score that was given, or "
+    "the right kind.",
+    "Survey Answered：{got} 不是有效的 {kind} 得分（应为 {low} 到 {high}）。请发送实际得分，或改正 kind。",
+)
+
+
+def _on_its_scale(survey: Any) -> Fault | None:
+    if survey.score is None or survey.kind is None:
+        return None
+    kind = str(survey.kind).strip()
+    low, high = SCALES.get(kind.casefold(), (survey.score, survey.score))
+    if low <= survey.score <= high:
+        return None
+    return Fault("out_of_range", "score", _NO_SCORE.filled(got=survey.score, kind=kind.upper(), low=low, high=high))
 
 
 class Message(Payload):
@@ -149,7 +169,10 @@ EVENTS: tuple[EventType, ...] = (
     EventType("Complaint Filed", Ticket, "service", Text("Complained", "投诉"), Text(
         "When a customer complains, wherever they do.", "客户投诉时（不限渠道）。"), by_customer=True),
     EventType("Survey Answered", Survey, "surveys", Text("Answered a survey", "回答调研"), Text(
-        "When a customer answers a survey.", "客户提交调研时。"), by_customer=True),
+        "When a customer answers a survey. `score` is 0 to 10 where `kind` is nps, 1 to 5 for csat and ces, 0 to 100 "
+        "for others.",
+        "客户提交调研时。`score` 的范围：`kind` 为 nps 时 0 到 10，csat 与 ces 时 1 到 5，其他为 0 到 100。"),
+        by_customer=True, sense=_on_its_scale),
     EventType("Message Sent", Message, "messages", Text("Message sent", "发送消息"), Text(
         "When a message has been handed to the carrier.", "消息已交给发送通道时。"), by_customer=False),
     EventType("Message Opened", Message, "messages", Text("Opened a message", "打开消息"), Text(

@@ -1,9 +1,11 @@
 """Browsing, cart, orders, coupons, sharing: names and properties of the Segment e-commerce spec."""
 
-from typing import ClassVar
+from decimal import Decimal
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from regulars.catalog.faults import Fault
 from regulars.catalog.payloads import Amount, Column, EventType, Payload, Quantity, Whole
 from regulars.kernel.languages import Text
 
@@ -99,6 +101,39 @@ class Order(Payload):
     }
 
 
+_NEGATIVE = Text(
+    "Order Completed: {field} makes {got}, but nobody buys for less than nothing. Send what was given back as Order "
+    "Refunded, with the order_id of the order.",
+    "Order Completed：{field} 合计为 {got}，订单金额不能为负。"
+    "退还的金额请用 Order Refunded 发送，并带上原订单的 order_id。",
+)
+
+
+def _not_negative(order: Any) -> Fault | None:
+    """Where money goes back it is a refund. The amount is taken as the warehouse takes it: what is told first, else the
+    sum of the products."""
+    for field in ("total", "revenue", "value"):
+        told = getattr(order, field)
+        if told is not None:
+            return None if told >= 0 else _less_than_nothing(field, Decimal(str(told)))
+    products = order.products
+    if not products or all((one.price or 0) >= 0 and (one.quantity or 0) >= 0 for one in products):
+        return None  # nearly all: no arithmetic
+    told = sum(
+        (
+            Decimal(str(one.price)) * (1 if one.quantity is None else Decimal(str(one.quantity)))
+            for one in products
+            if one.price is not None
+        ),
+        Decimal(0),
+    )
+    return None if told >= 0 else _less_than_nothing("products", told)
+
+
+def _less_than_nothing(field: str, amount: Decimal) -> Fault:
+    return Fault("negative", field, _NEGATIVE.filled(field=field, got=f"{amount.normalize():f}"))
+
+
 class CheckoutStep(Payload):
     checkout_id: str | None = None
     order_id: str | None = None
@@ -179,9 +214,10 @@ EVENTS: tuple[EventType, ...] = (
         "下单后订单有变更时。销售数字仍以 Order Completed 为准。"), by_customer=False),
     EventType("Order Completed", Order, "orders", Text("Bought", "完成订单"), Text(
         "When an order is paid, online or at the till. Amounts are in major units of `currency` (the business's own if "
-        "none is given); `total` is what was paid.",
-        "订单付款时（线上或门店收银）。金额以 `currency` 的主单位计（未填则为企业本币）；`total` 为实付金额。"),
-        by_customer=True),
+        "none is given); `total` is what was paid, never negative: what goes back is an Order Refunded.",
+        "订单付款时（线上或门店收银）。金额以 `currency` 的主单位计（未填则为企业本币）；`total` 为实付金额，不能为负："
+        "退还的金额请用 Order Refunded。"),
+        by_customer=True, sense=_not_negative),
     EventType("Order Refunded", Order, "orders", Text("Refunded", "退款"), Text(
         "When an order is paid back, in part (`total` and `products` say which) or whole.",
         "订单退款时；部分退款由 `total` 与 `products` 说明，否则为全额。"), by_customer=True),

@@ -5,12 +5,14 @@ tracked events come from programs that we don't write. Money in properties is in
 clients send it; the warehouse turns it into minor units.
 """
 
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from decimal import Decimal
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from regulars.catalog.faults import Fault
 from regulars.kernel.languages import Text
 
 Amount = Annotated[Decimal, Field(ge=-1_000_000_000_000, le=1_000_000_000_000, allow_inf_nan=False)]
@@ -43,6 +45,9 @@ class EventType:
 
     `by_customer`: the customer did it, and it counts as a sign of life. So does what they were there for, whoever rang
     it up (an order, a visit, an answer); what staff, the system or a program noted about them or did to them doesn't.
+
+    `sense` looks at what no field shows alone: given a payload whose fields are right (a `Payload`, or its narrower
+    twin of `exact`), what is wrong with it.
     """
 
     name: str
@@ -54,6 +59,7 @@ class EventType:
     by_customer: bool
     reserved: bool = False
     version: int = 1
+    sense: Callable[[Any], Fault | None] | None = None
 
     @property
     def columns(self) -> dict[Column, tuple[str, ...]]:

@@ -82,16 +82,17 @@ def check(name: str, properties: Mapping[str, Any], *, tracked: bool = True) -> 
     validator = _VALIDATORS.get(name)
     if validator is None:
         return None
-    if tracked and CATALOG[name].reserved:
+    entry = CATALOG[name]
+    if tracked and entry.reserved:
         return Fault("reserved", "", _RESERVED.filled(name=name))
     try:
-        msgspec.convert(properties, _EXACT[name])  # nearly all pass, at a fifth of the cost
+        payload = msgspec.convert(properties, _EXACT[name])  # nearly all pass, at a fifth of the cost
     except msgspec.ValidationError:
         try:
-            validator.validate_python(properties)
+            payload = validator.validate_python(properties)
         except ValidationError as error:
             return _fault(name, error)
-    return None
+    return entry.sense(payload) if entry.sense is not None else None
 
 
 def require(name: str, properties: Mapping[str, Any]) -> None:

@@ -55,8 +55,8 @@ def _mood(row: EventRow) -> str:
     if row.name in ("Complaint Filed", "Order Refunded", "Order Cancelled"):
         return _BAD
     if row.name == "Survey Answered" and isinstance(score, int | float):
-        best, worst = (4, 2) if row.properties.get("kind") == "csat" else (9, 6)
-        return _GOOD if score >= best else _BAD if score <= worst else ""
+        low, worst, best, high = (1, 2, 4, 5) if row.properties.get("kind") == "csat" else (0, 6, 9, 10)
+        return "" if not low <= score <= high else _GOOD if score >= best else _BAD if score <= worst else ""
     return ""
 
 
