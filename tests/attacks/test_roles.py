@@ -8,7 +8,7 @@ from django.test import Client
 from regulars.accounts.capabilities import CAPABILITIES, OF_ROLE, ROLES
 from tests.attacks.conftest import doors
 
-OPEN = {"/login", "/logout", "/language"}
+OPEN = {"/login", "/logout", "/language", "/session"}
 EVERYBODY = {"/", "/me", "/search", "/jobs", "/jobs/{id}", "/jobs/{id}/cancel"}
 """Open to whoever works here: what they show is one's own, or looks itself at what one may see."""
 

@@ -1,17 +1,18 @@
 """A small tea shop for the console's tests: a few customers with orders, in a warehouse of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from regulars.kernel import clock
 from tools.chromium import executable
 
+PASSWORD = "correct horse battery"
 DAY = timedelta(days=1)
 ORDERS = {"rain": list(range(3, 123, 10)), "ming": list(range(150, 300, 10)), "eve": [20]}  # days ago
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
@@ -118,3 +119,29 @@ def as_role(people: dict[str, Any]) -> Any:
         return made
 
     return client
+
+
+@pytest.fixture
+def visit(chromium: Browser, live_server: Any, town: dict[str, int]) -> Iterator[Callable[..., Page]]:
+    """`visit("admin", "zh-hans", "dark", 390)`: a page of somebody who has logged in."""
+    contexts = []
+
+    def come(role: str, language: str = "en", theme: str = "light", width: int = 1280) -> Page:
+        context = chromium.new_context(
+            base_url=live_server.url, viewport={"width": width, "height": 850}, reduced_motion="reduce", bypass_csp=True
+        )
+        contexts.append(context)
+        for name, value in (("regulars_language", language), ("regulars_theme", theme)):
+            context.add_cookies([{"name": name, "value": value, "url": live_server.url}])
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.goto("/login")
+        page.fill("#email", f"{role}@example.com")
+        page.fill("#password", PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url(lambda url: "/login" not in url)
+        return page
+
+    yield come
+    for context in contexts:
+        context.close()

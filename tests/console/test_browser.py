@@ -1,7 +1,7 @@
 """The console in a real Chromium: nothing serious for axe, usable by keyboard, deeds and their undoing."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,39 +15,12 @@ from regulars.kernel.languages import Text
 pytestmark = pytest.mark.browser
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
-PASSWORD = "correct horse battery"
 SEE = ["/overview", "/customers", "/customers/{rain}", "/customers/{rain}/merge?with={ming}", "/customers/add",
        "/customers/shared", "/settings", "/staff", "/keys", "/webhooks", "/webhooks/new", "/audit",
        "/jobs", "/me", "/nothing", "/imports", "/imports/{file}", "/jobs/{job}", "/webhooks/{endpoint}",
        "/webhooks/deliveries/{delivery}", "/events/quarantine/one/{aside}", "/api/docs", "/imports/mappings", "/events", "/events/quarantine", "/events/catalogue",
        "/events/subscribers", "/events/order-{rain}-3", *(f"/insights/{name}" for name in (
            "sales", "rfm", "lifecycle", "cohorts", "rhythm", "risk?lost=1", "voice"))]  # fmt: skip
-
-
-@pytest.fixture
-def visit(chromium: Browser, live_server: Any, town: dict[str, int]) -> Iterator[Callable[..., Page]]:
-    """`visit("admin", "zh-hans", "dark", 390)`: a page of somebody who has logged in."""
-    contexts = []
-
-    def come(role: str, language: str = "en", theme: str = "light", width: int = 1280) -> Page:
-        context = chromium.new_context(
-            base_url=live_server.url, viewport={"width": width, "height": 850}, reduced_motion="reduce", bypass_csp=True
-        )
-        contexts.append(context)
-        for name, value in (("regulars_language", language), ("regulars_theme", theme)):
-            context.add_cookies([{"name": name, "value": value, "url": live_server.url}])
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        page.goto("/login")
-        page.fill("#email", f"{role}@example.com")
-        page.fill("#password", PASSWORD)
-        page.keyboard.press("Enter")
-        page.wait_for_url(lambda url: "/login" not in url)
-        return page
-
-    yield come
-    for context in contexts:
-        context.close()
 
 
 @pytest.fixture

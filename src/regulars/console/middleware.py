@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.utils import translation
 
@@ -11,6 +11,7 @@ from regulars.accounts.queries import actor_of
 from regulars.console import formatting, toasts
 from regulars.kernel import languages
 from regulars.kernel.errors import Problem, no_room
+from regulars.kernel.languages import Text
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
@@ -19,6 +20,16 @@ POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+
+
+_NOT_ALLOWED = Text(
+    "This address takes what a form sends; there is no page here to read.",
+    "此地址只接收表单提交的内容，没有可查看的页面。",
+)
+
+
+class _NotAllowed(Problem):
+    status = 405
 
 
 def language(answer: Answer) -> Answer:
@@ -43,6 +54,10 @@ def faults(answer: Answer) -> Answer:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = answer(request)
+        if isinstance(response, HttpResponseNotAllowed) and not response.content:
+            allowed = response["Allow"]
+            response = problem_response(request, _NotAllowed("method", _NOT_ALLOWED))
+            response["Allow"] = allowed
         if request.headers.get("HX-Request") and hasattr(request, "_messages"):
             toasts.along(request, response)
         response.headers.setdefault("Content-Security-Policy", POLICY)

@@ -6,16 +6,17 @@ Views hold no logic: they call a service or a query and render. `request.actor` 
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
-from django.utils.http import url_has_allowed_host_and_scheme
-from django_htmx.http import HttpResponseClientRedirect
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django_htmx.middleware import HtmxDetails
 
 from regulars.accounts.actors import Actor
 from regulars.accounts.queries import actor_of
+from regulars.kernel.languages import Text
 
 
 class ConsoleRequest(HttpRequest):
@@ -27,6 +28,8 @@ class ConsoleRequest(HttpRequest):
 
 View = Callable[..., HttpResponse]
 
+LOGGED_OUT = Text("You have been logged out. Log in again.", "登录已失效，请重新登录。")
+
 
 def page(*, capability: str | None = None) -> Callable[[View], View]:
     """Only for people who have logged in and, where one is named, have the capability (Forbidden otherwise)."""
@@ -35,10 +38,7 @@ def page(*, capability: str | None = None) -> Callable[[View], View]:
         @wraps(view)
         def behind_the_door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.user.is_authenticated:
-                asked = cast(ConsoleRequest, request)
-                if asked.htmx:
-                    return HttpResponseClientRedirect(redirect_to_login(asked.htmx.current_url_abs_path or "/").url)
-                return redirect_to_login(request.get_full_path())
+                return _to_log_in(cast(ConsoleRequest, request))
             actor = actor_of(request.user)
             request.actor = actor  # type: ignore[attr-defined]
             if capability:
@@ -51,6 +51,20 @@ def page(*, capability: str | None = None) -> Callable[[View], View]:
         return behind_the_door
 
     return standing
+
+
+def _to_log_in(request: ConsoleRequest) -> HttpResponse:
+    """The page that sent this keeps what was typed and asks to log in (console.js); without scripts the login does, and
+    leads back to that page: what a form sends to is no address to read.
+    """
+    if request.htmx:
+        return HttpResponse(str(LOGGED_OUT), status=401)
+    if request.method in ("GET", "HEAD"):
+        return redirect_to_login(request.get_full_path())
+    came = request.headers.get("Referer", "")
+    ours = url_has_allowed_host_and_scheme(came, {request.get_host()}, require_https=request.is_secure())
+    page = urlsplit(came)._replace(scheme="", netloc="", fragment="").geturl() if ours else ""
+    return HttpResponseRedirect(f"{resolve_url('frame:login')}?{urlencode({'next': page or '/', 'ended': 1})}")
 
 
 def back(request: HttpRequest, otherwise: str, *args: Any) -> HttpResponseRedirect:

@@ -5,12 +5,13 @@ from typing import Any
 
 from django.contrib.auth import authenticate, login, logout
 from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from regulars.accounts import attempts, services
 from regulars.accounts.queries import actor_of
@@ -33,11 +34,14 @@ def home(request: ConsoleRequest) -> HttpResponse:
 
 @never_cache
 def log_in(request: HttpRequest) -> HttpResponse:
-    """An unknown address takes as long as a wrong password (Django hashes either way), and is told the same."""
+    """An unknown address takes as long as a wrong password (Django hashes either way), and is told the same. The dialog
+    of a page whose session has ended asks by htmx's header, and gets the fault alone or nothing.
+    """
     wanted = request.POST.get("next") or request.GET.get("next", "")
     if not url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
         wanted = "/"
-    if request.user.is_authenticated:
+    in_dialog = bool(request.headers.get("HX-Request"))
+    if request.user.is_authenticated and not in_dialog:
         return HttpResponseRedirect(wanted)
     email, problem = request.POST.get("email", "").strip(), None
     if request.method == "POST":
@@ -48,9 +52,12 @@ def log_in(request: HttpRequest) -> HttpResponse:
         else:
             login(request, staff)
             services.audit(by=actor_of(staff), action="Logged In", object_kind="staff", object_id=staff.pk)
-            return HttpResponseRedirect(wanted)
+            return HttpResponse(status=204) if in_dialog else HttpResponseRedirect(wanted)
+    if problem and in_dialog:
+        return HttpResponse(str(problem.text), status=problem.status, content_type="text/plain; charset=utf-8")
     nobody = request.method == "GET" and not everybody().exists()
-    context = {"email": email, "problem": problem, "next": wanted, "nobody": nobody}
+    context = {"email": email, "problem": problem, "next": wanted, "nobody": nobody,
+               "ended": "ended" in request.GET or "ended" in request.POST}  # fmt: skip
     return render(request, "console/frame/login.html", context, status=problem.status if problem else 200)
 
 
@@ -66,6 +73,15 @@ def _known(request: HttpRequest, email: str) -> Any:
         )
     attempts.succeeded(email=email, address=address)
     return staff
+
+
+@never_cache
+@require_safe
+def session(request: HttpRequest) -> HttpResponse:
+    """Whether one is logged in (else 401), asked by a page before it sends a form, which a redirect to the login would
+    lose; and the token for its forms, which is another one after every login.
+    """
+    return JsonResponse({"token": get_token(request)}, status=200 if request.user.is_authenticated else 401)
 
 
 @require_POST
@@ -114,7 +130,8 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return problem_response(
+    """`Regulars-Token` tells a page's script to fetch a token and try again: after a login elsewhere it is another."""
+    response = problem_response(
         request,
         Forbidden(
             "csrf",
@@ -124,6 +141,8 @@ def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
             ),
         ),
     )
+    response["Regulars-Token"] = "stale"
+    return response
 
 
 _NOT_OUR_HOST = Text(

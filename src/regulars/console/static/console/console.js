@@ -97,6 +97,20 @@
   });
   // what a phone folds away stands open where there is room
   if (innerWidth >= 768) document.querySelectorAll("details[data-open-wide]").forEach(function (d) { d.open = true; });
+  // what gets long is counted before it is too long, and sent only when it isn't; nothing pasted is cut off
+  on("input", "[data-most]", function (e, field) {
+    var most = +field.dataset.most, n = Array.from(field.value.trim()).length;
+    var counter = field.nextElementSibling;
+    if (!counter || !counter.classList.contains("counter")) {
+      counter = document.createElement("span");
+      counter.className = "counter";
+      counter.setAttribute("role", "status");
+      field.after(counter);
+    }
+    field.setCustomValidity(n > most ? field.dataset.tooLong : "");
+    counter.textContent = n > most * .8 ? n.toLocaleString("en") + " / " + most.toLocaleString("en") : "";
+    counter.classList.toggle("counter-over", n > most);
+  });
   // another's value for a field takes the place of the own
   on("click", "[data-take]", function (e, button) {
     var field = document.getElementById(button.dataset.take);
@@ -133,10 +147,71 @@
     if (form.method === "get") {
       form.querySelectorAll("input,select").forEach(function (i) { if (!i.value && i.name) i.disabled = true; });
       setTimeout(function () { form.querySelectorAll(":disabled").forEach(function (i) { i.disabled = false; }); }, 0);
-    } else if (form.method === "post" && !form.hasAttribute("hx-post") && !form.hasAttribute("data-again")) {
-      if (form.dataset.sent) e.preventDefault();
-      form.dataset.sent = "1";
+    } else if (form.method === "post" && !form.hasAttribute("hx-post")) {
+      if (form.dataset.checked) { delete form.dataset.checked; return; }
+      if (form.dataset.sent) { e.preventDefault(); return; }
+      if (!form.hasAttribute("data-again")) form.dataset.sent = "1";
+      if (form.hasAttribute("data-anyone")) return;
+      e.preventDefault();
+      standing().then(function () {
+        form.dataset.checked = "1";
+        form.requestSubmit(e.submitter);
+      }, function () { delete form.dataset.sent; });
     }
+  });
+
+  // --- a session that has ended: whoever sends something logs in again over the page, so nothing typed is lost.
+  var again = document.getElementById("log-in-again");
+  var session; // while somebody is asked: all who wait go on together
+  function renew(answer) {
+    return answer.json().then(function (told) {
+      document.querySelectorAll("input[name=csrfmiddlewaretoken]").forEach(function (i) { i.value = told.token; });
+      document.body.setAttribute("hx-headers", JSON.stringify({ "X-CSRFToken": told.token }));
+      return told.token;
+    });
+  }
+  function standing() { // resolved once somebody is logged in and the page's forms have their token; else rejected
+    if (!session) {
+      session = fetch(again.dataset.session, { headers: { Accept: "application/json" } }).then(function (answer) {
+        return answer.status === 401 ? renew(answer).then(askToLogIn) : answer.ok ? renew(answer) : null;
+      }, function (fault) { say(toasts.dataset.offline); throw fault; });
+      var over = function () { session = null; };
+      session.then(over, over);
+    }
+    return session;
+  }
+  function askToLogIn() {
+    var form = again.querySelector("form"), fault = document.getElementById("fault-again");
+    return new Promise(function (resolve, reject) {
+      function send(e) {
+        e.preventDefault();
+        e.stopPropagation(); // it isn't a form of the page
+        var headers = { "HX-Request": "true", "X-CSRFToken": JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"] };
+        fetch(form.action, { method: "POST", headers: headers, body: new FormData(form) }).then(function (answer) {
+          if (answer.status !== 204) return answer.text().then(function (said) { fault.textContent = said; form.password.select(); });
+          return fetch(again.dataset.session).then(renew).then(function () { resolve(); again.close(); });
+        }).catch(function () { fault.textContent = toasts.dataset.offline; });
+      }
+      function over() {
+        form.removeEventListener("submit", send);
+        form.reset();
+        fault.textContent = "";
+        reject(new Error("still logged out")); // does nothing after resolve
+      }
+      form.addEventListener("submit", send);
+      again.addEventListener("close", over, { once: true });
+      again.showModal();
+    });
+  }
+  var asks = new WeakMap(), renewed = new WeakSet();
+  document.addEventListener("htmx:confirm", function (e) { asks.set(e.detail.elt, e.detail.issueRequest); });
+  document.addEventListener("htmx:beforeSwap", function (e) {
+    var answer = e.detail.xhr, from = e.detail.requestConfig.elt, ask = asks.get(from);
+    var stale = answer.getResponseHeader("Regulars-Token") && !renewed.has(from); // once: without cookies it stays so
+    if (stale) renewed.add(from); else renewed.delete(from);
+    if (answer.status !== 401 && !stale) return;
+    e.detail.shouldSwap = false;
+    standing().then(function () { if (ask) ask(true); }, function () {});
   });
   window.addEventListener("pageshow", function () {
     document.querySelectorAll("form[data-sent]").forEach(function (f) { delete f.dataset.sent; });
@@ -167,8 +242,8 @@
     var ask = function () {
       var mine = ++asked;
       fetch(input.dataset.url + "?q=" + encodeURIComponent(input.value), { headers: { "HX-Request": "true" } })
-        .then(function (r) { return r.ok ? r.text() : Promise.reject(r); })
-        .then(function (html) { if (mine === asked) { results.innerHTML = html; choose(0); } })
+        .then(function (r) { return r.ok ? r.text() : r.status === 401 ? standing().then(ask, function () {}) : Promise.reject(r); })
+        .then(function (html) { if (mine === asked && html !== undefined) { results.innerHTML = html; choose(0); } })
         .catch(function () { if (mine === asked) results.textContent = toasts.dataset.offline; });
     };
     on("click", "[data-search-open]", open);
