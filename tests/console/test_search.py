@@ -84,3 +84,10 @@ def test_tags_views_imports_and_jobs_are_found_by_those_who_may_see_them(
 @pytest.mark.parametrize("wanted", ["Average order", "Order Completed", "audit", "nps"])
 def test_nothing_is_found_that_the_role_may_not_open(judged: dict[str, int], as_role: Any, wanted: str) -> None:
     assert _found(as_role("store"), wanted) == {}
+
+
+def test_a_page_that_isnt_open_to_the_role_is_told_where_nothing_else_is_found(people: Any, as_role: Any) -> None:
+    said = as_role("agent").get("/search", {"q": "audit"}).content.decode()
+    assert "“Audit trail” isn't open to your role (Service agent). Ask an admin." in html.unescape(said)
+    assert 'href="' not in said
+    assert "Ask an admin" not in as_role("admin").get("/search", {"q": "audit"}).content.decode()

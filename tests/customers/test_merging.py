@@ -1,6 +1,7 @@
 """Merging by hand with a preview, and everything going back where it came from."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from regulars.customers.services import (
     withdraw_consent,
 )
 from regulars.eventlog.queries import recent
+from regulars.kernel import clock
 from regulars.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 
 Comes = Callable[..., int]
@@ -34,6 +36,27 @@ def test_the_preview_says_what_would_come_along(comes: Comes, actors: dict[str, 
     assert preview.filled == {"city": "Hangzhou"}
     assert (preview.identities, preview.tags, preview.notes, preview.consents) == (1, 1, 1, 1)
     assert [text.en for text in preview.warnings] == ["Their birthdays differ."]
+    assert ([row.kind for row in preview.of_source], [row.kind for row in preview.of_target]) == (
+        ["phone"],
+        ["user_id"],
+    )
+
+
+def test_the_preview_says_what_will_hold_of_consent_as_it_then_does(comes: Comes, actors: dict[str, Any]) -> None:
+    by, day = actors["agent"], clock.now() - timedelta(days=9)
+    old, new = comes("phone=13812345678", 0), comes("user_id=u1", 1)
+    for id, channel, change, days in (
+        (old, "sms", give_consent, 0), (new, "sms", withdraw_consent, 1),
+        (old, "email", give_consent, 0), (new, "email", withdraw_consent, 0),
+        (new, "wechat", give_consent, 1),
+    ):  # fmt: skip
+        change(customer_id=id, channel=channel, purpose="marketing", by=by, at=day + timedelta(days=days))
+    agreed = queries.merge_preview(source=old, target=new).agreed
+    said = [(one.channel, one.source and one.source.given, one.target and one.target.given, one.counts.given)
+            for one in agreed]  # fmt: skip
+    assert said == [("sms", True, False, False), ("email", True, False, False), ("wechat", None, True, True)]
+    merge(source=old, target=new, by=by)
+    assert queries.consent_states(new) == {(one.channel, one.purpose): one.counts for one in agreed}
 
 
 def test_after_a_merge_both_are_one_and_after_undoing_two_again(comes: Comes, actors: dict[str, Any]) -> None:

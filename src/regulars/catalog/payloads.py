@@ -78,7 +78,7 @@ GROUPS: dict[str, Text] = {
     "surveys": Text("Surveys", "调研"),
     "messages": Text("Messages", "消息"),
     "loyalty": Text("Loyalty", "会员与积分"),
-    "profile": Text("Profile and consent", "资料与授权"),
+    "profile": Text("Profile and consent", "资料与同意"),
     "decisions": Text("Segments and journeys", "分群与旅程"),
     "other": Text("Other", "其他"),
 }

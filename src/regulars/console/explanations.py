@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from regulars.analytics import lifecycle, metrics, rfm, traits
 from regulars.analytics.cutoffs import Cutoffs
 from regulars.console import formatting
+from regulars.customers import consents
 from regulars.kernel.languages import Text
 
 
@@ -104,6 +105,18 @@ def mood_text(key: str) -> Text:
 
 def taste_text(key: str) -> Text:
     return traits.TASTES.get(key) or Text(key, key)
+
+
+_CHANNELS = consents.CHANNELS | {
+    "online": Text("Online", "线上"), "offline": Text("In a store", "线下"), "store": Text("In a store", "门店"),
+    "web": Text("Website", "网站"), "website": Text("Website", "网站"), "app": Text("App", "App"),
+    "mini_program": Text("Mini program", "小程序"),
+}  # fmt: skip
+
+
+def channel_text(key: str) -> Text:
+    """How something was bought or said: names that programs send, in words; others as they were sent."""
+    return _CHANNELS.get(key) or Text(key, key)
 
 
 def group_text(key: str) -> Text:

@@ -63,8 +63,8 @@ def _to_log_in(request: ConsoleRequest) -> HttpResponse:
         return redirect_to_login(request.get_full_path())
     came = request.headers.get("Referer", "")
     ours = url_has_allowed_host_and_scheme(came, {request.get_host()}, require_https=request.is_secure())
-    page = urlsplit(came)._replace(scheme="", netloc="", fragment="").geturl() if ours else ""
-    return HttpResponseRedirect(f"{resolve_url('frame:login')}?{urlencode({'next': page or '/', 'ended': 1})}")
+    page = str(urlsplit(came)._replace(scheme="", netloc="", fragment="").geturl()) if ours else ""
+    return HttpResponseRedirect(f"{resolve_url('frame:login')}?{urlencode({'next': page or '/', 'ended': '1'})}")
 
 
 def back(request: HttpRequest, otherwise: str, *args: Any) -> HttpResponseRedirect:

@@ -57,6 +57,7 @@ _EMAIL = re.compile(
 _SCIENTIFIC = re.compile(r"\d(\.\d+)?e\+?\d{1,2}")
 
 _EMPTY = Text("This isn't a value that tells customers apart.", "这个值不能用来区分客户。")
+_NOTHING = Text("Type a value.", "请填写标识的值。")
 _LONG = Text("This is longer than 200 characters.", "长度超过 200 个字符。")
 _NO_EMAIL = Text(
     "This isn't an e-mail address. It looks like name@example.com.", "这不是有效的邮箱地址，应形如 name@example.com。"
@@ -113,6 +114,8 @@ def _spelled(kind: str, raw: str, region: str) -> str | Text:
     if kind not in KINDS:
         return _NO_KIND.filled(kind=kind)
     text = cleaned(raw)
+    if not text:
+        return _NOTHING
     if text.lower() in _PLACEHOLDERS:
         return _EMPTY
     if len(text) > MAX_LENGTH:

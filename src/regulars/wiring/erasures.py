@@ -10,11 +10,14 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from regulars.accounts.actors import Actor
+from regulars.accounts.queries import audit as trail
 from regulars.accounts.services import audit
+from regulars.customers import queries
 from regulars.customers import services as customers
 from regulars.imports import services as imports
 from regulars.jobs import services as jobs
 from regulars.kernel import clock
+from regulars.kernel.errors import NotFound
 from regulars.kernel.languages import Text
 from regulars.wiring import exports
 
@@ -27,6 +30,9 @@ _INBOX = Text(
     "Tracking requests as they came, until the file they are in is full or an hour old.",
     "原样保存的跟踪请求：所在文件写满或满一小时后删除。",
 )
+
+_INBOX_LASTS = timedelta(hours=2)
+_CLEARED = "Files Cleared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,7 @@ def erase(*, customer_id: int, by: Actor) -> Receipt:
     Files that name the person go first, while it is known what names them: a crash leaves somebody to be erased again.
     """
     person = customers.person(customer_id=customer_id, by=by)
+    root = queries.root_of(customer_id)
     rows, waiting = imports.forget_person(person.named_in)
     rows += jobs.forget_person(person.named_in)
     for door in settings.ERASED_IN_DOORS:
@@ -61,9 +68,24 @@ def erase(*, customer_id: int, by: Actor) -> Receipt:
     records = customers.erase(customer_id=customer_id, by=by)
     rows += exports.forget_people(person.records)
     now = clock.now()
-    remains = [Remains(_INBOX, now + timedelta(hours=2))]
+    remains = [Remains(_INBOX, now + _INBOX_LASTS)]
     if waiting is not None:
         remains.append(Remains(_WAITING, waiting))
-    details = {"rows": rows, "until": max(one.until for one in remains).isoformat(timespec="minutes")}
-    audit(by=by, action="Files Cleared", object_kind="customer", object_id=customer_id, details=details)
-    return Receipt(customer_id, now, records, rows, remains)
+    details = {"records": records, "rows": rows, "until": max(one.until for one in remains).isoformat()}
+    if waiting is not None:
+        details["waiting"] = waiting.isoformat()
+    audit(by=by, action=_CLEARED, object_kind="customer", object_id=root, details=details)
+    return Receipt(root, now, records, rows, remains)
+
+
+def receipt(customer_id: int) -> Receipt:
+    """Of a person erased, as the audit trail has it. Raises NotFound."""
+    root = queries.root_of(customer_id)
+    entry = next(iter(trail(action=_CLEARED, object_kind="customer", object_id=str(root), limit=1)), None)
+    if entry is None:
+        raise NotFound("receipt", Text("Nobody was erased under this number.", "该编号没有删除记录。"))
+    said = entry.details
+    remains = [Remains(_INBOX, entry.at + _INBOX_LASTS)]
+    if said.get("waiting"):
+        remains.append(Remains(_WAITING, datetime.fromisoformat(said["waiting"])))
+    return Receipt(root, entry.at, said.get("records", 1), said["rows"], remains)

@@ -23,7 +23,7 @@ def trail(request: ConsoleRequest) -> HttpResponse:
             "action": said(entry.action),
             "object": OBJECTS.get(entry.object_kind, entry.object_kind),
             "name": names.get(f"staff:{entry.object_id}", "") if entry.object_kind == "staff" else entry.object_id,
-            "link": link(entry.object_kind, entry.object_id, request.actor),
+            "link": link(entry.action, entry.object_kind, entry.object_id, request.actor),
         }
         for entry in entries[:SIZE]
     ]

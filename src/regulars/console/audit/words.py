@@ -72,8 +72,10 @@ _FOR = {"staff": "staff.edit", "write key": "keys.edit", "api key": "keys.edit",
         "webhook": "webhooks.edit", "import": "imports.run"}  # fmt: skip
 
 
-def link(kind: str, id: str, reader: Actor) -> str:
-    """Where the object is shown, or "" when it has no page or none that this reader may see."""
+def link(action: str, kind: str, id: str, reader: Actor) -> str:
+    """Where the object is shown, or what was done to it, or "" when it has no page or none that this reader may see."""
+    if action == "Files Cleared" and id.isdigit():
+        return reverse("customers:erasure", args=[int(id)])
     if kind in _FOR and not reader.may(_FOR[kind]):
         return ""
     try:

@@ -30,11 +30,24 @@ def _answered(request: ConsoleRequest, id: int, part: str, context: Callable[[in
     return render(request, f"console/customers/{part}", context(id) | {"customer_id": id})
 
 
+def _refused(
+    request: ConsoleRequest, id: int, form: str, part: str, context: Callable[[int], dict[str, Any]], problem: Invalid
+) -> HttpResponse:
+    """What is wrong with a form that is a part of the page, at its field, with what was typed."""
+    if not request.htmx:
+        return customer_page.shown(request, id, problem, form)
+    told = {"customer_id": id, "problem": problem, "form": form, "given": request.POST}
+    return render(request, f"console/customers/{part}", context(id) | told, status=problem.status)
+
+
 @page(capability="tags.edit")
 @require_POST
 def tag(request: ConsoleRequest, id: int) -> HttpResponse:
     name = request.POST.get("tag", "")
-    done = services.tag(customer_ids=[id], name=name, by=request.actor)
+    try:
+        done = services.tag(customer_ids=[id], name=name, by=request.actor)
+    except Invalid as problem:
+        return _refused(request, id, "tag", "_tags.html", customer_page.tags_context, problem)
     if done.customer_ids:
         said = Text("Tagged “{name}”.", "已添加标签“{name}”。").filled(name=name.strip())
         toast(request, said, undo=reverse("customers:undo-tag"), fields={"addition": done.addition})
@@ -55,7 +68,10 @@ def untag(request: ConsoleRequest, id: int) -> HttpResponse:
 @page(capability="notes.edit")
 @require_POST
 def add_note(request: ConsoleRequest, id: int) -> HttpResponse:
-    note = services.add_note(customer_id=id, text=request.POST.get("text", ""), by=request.actor)
+    try:
+        note = services.add_note(customer_id=id, text=request.POST.get("text", ""), by=request.actor)
+    except Invalid as problem:
+        return _refused(request, id, "note", "_notes.html", parts.notes, problem)
     said = Text("The note is kept.", "备注已保存。")
     toast(request, said, undo=reverse("customers:delete-note", args=[note]))
     return _answered(request, id, "_notes.html", parts.notes)
@@ -204,7 +220,14 @@ def erase(request: ConsoleRequest, id: int) -> HttpResponse:
         )
         return customer_page.shown(request, id, fault, "erase")
     receipt = erasures.erase(customer_id=id, by=request.actor)
-    return render(request, "console/customers/erased.html", {"receipt": receipt})
+    toast(request, Text("The person is erased; the figures stay.", "个人信息已删除，统计数字保留。"))
+    return redirect("customers:erasure", receipt.customer_id)
+
+
+@page(capability="customers.view")
+def erasure(request: ConsoleRequest, id: int) -> HttpResponse:
+    """The receipt, which names nobody."""
+    return render(request, "console/customers/erased.html", {"receipt": erasures.receipt(id)})
 
 
 @page(capability="customers.export")

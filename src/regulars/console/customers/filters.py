@@ -1,9 +1,11 @@
 """The customers' list as its address says it: filters, order and search, and the chips that show them."""
 
 from calendar import monthrange
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 
 from django.http import QueryDict
@@ -64,14 +66,20 @@ ANSWERS: dict[tuple[str, str], tuple[int, int, Text]] = {
 }
 NOT_SAID = Text("not said", "未注明")
 MOST_FOUND = 100
+KNOWN: dict[str, Collection[str]] = {
+    "stage": lifecycle.STAGES, "group": rfm.GROUPS, "mood": traits.MOODS, "taste": traits.TASTES,
+}  # fmt: skip
+_FROM_FIGURES = Text("From a figure", "来自指标")
+_SCORES = ("1", "2", "3", "4", "5")
 
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A filter that is on; `url` is the list without it."""
+    """A filter that is on; `url` is the list without it. One that is `unknown` nobody matches."""
 
     text: str
     url: str
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,7 @@ class Asked:
     anonymous: bool
     sort: str
     descending: bool
+    nonsense: tuple[tuple[Text, str, str], ...]  # (name, what was given, its parameter), where that can't be read
     given: QueryDict = field(repr=False)
 
     @property
@@ -103,7 +112,11 @@ class Asked:
         chips = []
         for name in LISTS:
             chips += [
-                Chip(_chip(NAMES[name], _said(name, value)), _url(self.given, name, value=value))
+                Chip(
+                    _chip(NAMES[name], _said(name, value)),
+                    _url(self.given, name, value=value),
+                    name in KNOWN and value not in KNOWN[name],
+                )
                 for value in self.lists[name]
             ]
         if self.tag:
@@ -125,12 +138,17 @@ class Asked:
             _, text, unit = RANGES[name]
             between = _between(*(_written(end, unit) for end in (low, high)))
             chips.append(Chip(_chip(text, str(between)), _url(self.given, f"{name}_min", f"{name}_max")))
+        chips += [Chip(_chip(text, value), _url(self.given, name), True) for text, value, name in self.nonsense]
         return chips
 
     @property
     def first_month(self) -> str:
         """The month of the first purchase, "" where days are given."""
         return f"{self.first[0]:%Y-%m}" if self.first and self.first == _whole_month(self.first[0]) else ""
+
+    @property
+    def unknown(self) -> list[str]:
+        return [chip.text for chip in self.chips if chip.unknown]
 
     @property
     def under_more(self) -> int:
@@ -186,6 +204,8 @@ class Asked:
             ranges["first_day"] = (ranges.get("first_day", (None, None))[0], days["before"] - 1)
         least, most, _ = ANSWERS[kind, led[kind]] if kind else (0, 10, None)
         found = tuple(card.id for card in queries.find(self.q, limit=MOST_FOUND)) if self.q else None
+        if self.nonsense:
+            found = ()
         return Filters(
             stages=self.lists["stage"],
             groups=self.lists["group"],
@@ -219,24 +239,17 @@ class Asked:
 
 
 def asked(given: QueryDict) -> Asked:
-    """What makes no sense in an address is left out."""
+    """What an address asks for and nobody can match lists nobody and is told: everybody would be somebody else's list,
+    which a deed on the whole list would then be done to.
+    """
     sort = given.get("sort", "-net")
     name = sort.removeprefix("-")
-    known = {
-        "stage": set(lifecycle.STAGES),
-        "group": set(rfm.GROUPS),
-        "mood": set(traits.MOODS),
-        "taste": set(traits.TASTES),
-    }
     return Asked(
         q=given.get("q", "").strip()[:200],
         tag=given.get("tag", "").strip()[:50],
-        lists={
-            key: tuple(value for value in given.getlist(key) if value and (key not in known or value in known[key]))
-            for key in LISTS
-        },
+        lists={key: tuple(value for value in given.getlist(key) if value) for key in LISTS},
         risk=given.get("risk") == "1",
-        scores={key: int(given.get(key, "")) for key in ("r", "f", "m") if given.get(key) in ("1", "2", "3", "4", "5")},
+        scores={key: int(given.get(key, "")) for key in ("r", "f", "m") if given.get(key) in _SCORES},
         ranges={
             key: ends
             for key in RANGES
@@ -247,8 +260,22 @@ def asked(given: QueryDict) -> Asked:
         anonymous=given.get("anonymous") == "1",
         sort=name if name in SORTS else "net",
         descending=sort.startswith("-") or name not in SORTS,
+        nonsense=tuple(_nonsense(given)),
         given=given,
     )
+
+
+def _nonsense(given: QueryDict) -> Iterator[tuple[Text, str, str]]:
+    readable: list[tuple[Text, str, Callable[[str], object]]] = [
+        (Text(key.upper(), key.upper()), key, lambda value: value in _SCORES) for key in ("r", "f", "m")
+    ]
+    readable += [(text, f"{key}_{end}", _amount) for key, (_, text, _) in RANGES.items() for end in ("min", "max")]
+    readable.append((NAMES["first"], "first", _days))
+    readable += [(NAMES.get(key, _FROM_FIGURES), key, partial(_makes_sense, key)) for key in LED]
+    for text, key, read in readable:
+        value = given.get(key, "").strip()
+        if value and not read(value):
+            yield text, value[:60], key
 
 
 def _amount(text: str) -> str:
@@ -347,6 +374,8 @@ def _said(name: str, value: str) -> str:
         return str(explanations.group_text(value))
     if name == "mood":
         return str(explanations.mood_text(value))
+    if name == "channel":
+        return str(explanations.channel_text(value))
     return str(explanations.taste_text(value)) if name == "taste" else value
 
 

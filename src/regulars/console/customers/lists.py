@@ -1,6 +1,7 @@
 """The list of customers: searched, filtered, sorted, paged by key; tagged, noted about and exported many at once."""
 
 from dataclasses import replace
+from typing import Any
 
 from django.http import FileResponse, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -20,6 +21,7 @@ from regulars.warehouse import queries as warehouse
 from regulars.wiring import exports
 
 SIZE = 50
+TAGS = 2  # of a customer, in the list
 MOST_AT_ONCE = 20_000
 
 
@@ -36,17 +38,22 @@ def customers(request: ConsoleRequest) -> HttpResponse:
     ids = [row.customer_id for row in rows.rows]
     found = list(wanted.ids or ()) if asked.q else []
     cards = queries.by_ids([*ids, *found])
-    listed = [{"card": cards[row.customer_id], "scores": row} for row in rows.rows if row.customer_id in cards]
+    listed: list[dict[str, Any]] = [
+        {"card": cards[row.customer_id], "scores": row} for row in rows.rows if row.customer_id in cards
+    ]
     if asked.q and not asked.chips and not request.GET.get("after"):  # found, but not judged yet
         listed += [{"card": cards[id], "scores": None} for id in found if id in cards and id not in ids]
     if not snapshot.version and not asked.narrowed and not listed:  # nothing is judged before the first refresh
         listed = [{"card": card, "scores": None} for card in queries.page(limit=SIZE)]
+    tags = queries.tags_of(ids)
+    for row in listed:
+        names = tags.get(row["card"].id, [])
+        row["tags"], row["more_tags"] = names[:TAGS], names[TAGS:]
     context = {
         "rows": listed,
         "total": _total(asked, snapshot, wanted, len(listed), more=bool(rows.after or request.GET.get("after"))),
         "unlisted": _unlisted(asked, snapshot, wanted),
         "nameless": warehouse.customers.nameless(snapshot, filters=wanted) if asked.survey else 0,
-        "tags": queries.tags_of(ids),
         "following": rows.after,
         "asked": asked,
         "columns": filters.columns(request.GET),
@@ -62,7 +69,8 @@ def customers(request: ConsoleRequest) -> HttpResponse:
         "views": saved.views(by=request.actor),
         "snapshot": snapshot,
         "shared": request.actor.may("customers.merge") and queries.shared_identities(limit=1),
-    } | warehouse.customers.stores_and_channels(snapshot)
+    } | (places := warehouse.customers.stores_and_channels(snapshot))
+    context["channel_choices"] = [(channel, explanations.channel_text(channel)) for channel in places["channels"]]
     return render(request, "console/customers/list.html", context)
 
 
@@ -115,7 +123,7 @@ def tag_many(request: ConsoleRequest) -> HttpResponse:
     name = request.POST.get("tag", "")
     try:
         done = services.tag(customer_ids=_chosen(request), name=name, by=request.actor)
-    except Invalid as problem:
+    except Problem as problem:
         return _not_done(request, problem)
     said = Text("Tagged {n} customers.", "已给 {n} 位客户打标签。").filled(n=formatting.number(len(done.customer_ids)))
     undo = reverse("customers:undo-tag") if done.customer_ids else ""
@@ -158,7 +166,7 @@ def retag(request: ConsoleRequest) -> HttpResponse:
     return back(request, "customers:list")
 
 
-def _not_done(request: ConsoleRequest, problem: Invalid) -> HttpResponse:
+def _not_done(request: ConsoleRequest, problem: Problem) -> HttpResponse:
     toast(request, problem.text, kind="fault")
     return back(request, "customers:list")
 

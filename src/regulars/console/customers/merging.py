@@ -12,10 +12,14 @@ from regulars.console import formatting
 from regulars.console.requests import ConsoleRequest, number, page
 from regulars.console.toasts import toast
 from regulars.customers import queries, services
+from regulars.customers.consents import CHANNELS, PURPOSES
+from regulars.customers.identities import KINDS
 from regulars.customers.profiles import FIELDS, GENDERS
 from regulars.kernel.errors import Problem
 from regulars.kernel.languages import Text
 from regulars.warehouse import queries as warehouse
+
+IDENTITIES = 6  # of each side, before the rest is folded away
 
 
 @page(capability="customers.merge")
@@ -57,9 +61,30 @@ def _preview(source: int, target: int) -> dict[str, Any]:
             for name, (theirs, ours) in found.differing.items()
         ],
         "filled": [(FIELDS.get(name, name), _said(name, value)) for name, value in found.filled.items()],
+        "identities": [[(KINDS[row.kind], row.masked) for row in rows] for rows in (found.of_target, found.of_source)],
+        "shown": f":{IDENTITIES}",
+        "after_shown": f"{IDENTITIES}:",
+        "agreed": [
+            (CHANNELS[one.channel], PURPOSES[one.purpose], one, _why(one, found.source.id, found.target.id))
+            for one in found.agreed
+        ],
         "source_scores": scores.get(found.source.id),
         "target_scores": scores.get(found.target.id),
     }
+
+
+def _why(one: queries.Agreed, source: int, target: int) -> Text:
+    """Why this will hold and nothing else."""
+    theirs, ours = one.source, one.target
+    if theirs is None or ours is None:
+        return Text("only #{id} says anything", "只有 #{id} 有记录").filled(id=source if theirs else target)
+    if theirs.given == ours.given:
+        return Text("both say so", "双方一致")
+    if theirs.at == ours.at:
+        return Text("said at the same moment: the withdrawal counts", "登记时间相同，以撤回为准")
+    return Text("#{id} said so later, on {day}", "以较晚的为准：#{id}，{day}").filled(
+        id=source if one.counts == theirs else target, day=formatting.day(one.counts.at)
+    )
 
 
 def _said(name: str, value: Any) -> Any:

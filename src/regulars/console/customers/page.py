@@ -46,6 +46,7 @@ def shown(request: ConsoleRequest, id: int, problem: Problem | None = None, form
     context: dict[str, Any] = {
         "profile": profile,
         "card": profile.card,
+        "erased": profile.erased_at,
         "scores": scores,
         "reasons": reasons(scores) if scores and scores.warned else [],
         "mood": warehouse.customer.mood(snapshot, id),

@@ -17,6 +17,7 @@ from regulars.customers.profiles import FIELDS, GENDERS
 from regulars.kernel.languages import Text
 
 NOTES, CHANGES, CONSENTS, IDENTITIES = 20, 20, 50, 12
+NOTE_LENGTH, NOTE_LINES = 280, 6
 _EVERY_IDENTITY = 200  # at a time, once somebody asks for all
 _SOURCES = {"console": Text("in the console", "控制台登记"), "import": Text("imported", "文件导入")}
 
@@ -92,10 +93,17 @@ def notes(id: int, after: int | None = None) -> dict[str, Any]:
     gone = [] if after else queries.removed_notes(id)
     names = names_of({row.by for row in [*rows, *gone]})
     return {
-        "notes": [(row, names.get(row.by, row.by)) for row in rows[:NOTES]],
+        "notes": [(row, names.get(row.by, row.by), _beginning(row.text)) for row in rows[:NOTES]],
         "notes_after": rows[NOTES - 1].id if len(rows) > NOTES else None,
-        "removed_notes": [(row, names.get(row.by, row.by)) for row in gone],
+        "removed_notes": [(row, names.get(row.by, row.by), _beginning(row.text)) for row in gone],
     }
+
+
+def _beginning(note: str) -> str:
+    """What stands there of a long note until it is unfolded; "" of one that is short enough."""
+    lines = note.splitlines()
+    head = "\n".join(lines[:NOTE_LINES])[:NOTE_LENGTH]
+    return head if len(head) < len(note) - 40 or len(lines) > NOTE_LINES else ""
 
 
 def consent(id: int, after: int | None = None) -> dict[str, Any]:
@@ -139,6 +147,7 @@ def more(request: ConsoleRequest, id: int, part: str) -> HttpResponse:
     """What follows in a part of the page."""
     if part not in _PARTS:
         raise Http404
-    root = queries.get(id).id
-    context = _PARTS[part](root, number(request.GET.get("after"))) | {"customer_id": root}
+    profile = queries.get(id)
+    context = _PARTS[part](profile.id, number(request.GET.get("after")))
+    context |= {"customer_id": profile.id, "erased": profile.erased_at}
     return render(request, f"console/customers/_{part}.html#more", context)

@@ -110,7 +110,7 @@ def _text(name: str, properties: dict[str, Any]) -> str:
     for key in ("store", "store_id", "channel"):
         value = said(key)
         if isinstance(value, str) and value and not name.startswith("Consent"):
-            parts.append(value)
+            parts.append(str(explanations.channel_text(value)) if key == "channel" else value)
             if key == "store":
                 break
     return " · ".join(part for part in parts if part)[:300]

@@ -38,6 +38,7 @@ urlpatterns = [
     path("/identities/<int:identity_id>/remove", changes.remove_identity, name="remove-identity"),
     path("/identities/<str:removal>/restore", changes.restore_identity, name="restore-identity"),
     path("/<int:id>/erase", changes.erase, name="erase"),
+    path("/<int:id>/erasure", changes.erasure, name="erasure"),
     path("/<int:id>/export", changes.export_person, name="export-person"),
     path("/<int:id>/merge", merging.merge, name="merge"),
     path("/merges/<int:merge_id>/undo", merging.unmerge, name="unmerge"),

@@ -126,6 +126,13 @@ def pages(typed: str, actor: Actor) -> Iterator[Place]:
             yield Place(str(entry.text), "", reverse(entry.view), entry.icon)
 
 
+def closed(typed: str, actor: Actor) -> list[Text]:
+    """The names of pages that aren't open to the actor: told when nothing else is found, so that nobody looks on."""
+    opened = navigation.entries_for(actor)
+    every = (entry for section in navigation.SECTIONS for entry in section.entries)
+    return [entry.text for entry in every if entry not in opened and _said(entry.text, typed.casefold())][:3]
+
+
 def events(typed: str, actor: Actor) -> Iterator[Place]:
     """Kinds of events, by the name that programs send or the one that people read."""
     if not actor.may("events.view"):

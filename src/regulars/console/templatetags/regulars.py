@@ -28,6 +28,7 @@ register.filter("month", formatting.month)
 register.filter("moment", formatting.moment)
 register.filter("work", background.work)
 register.filter("process", background.process)
+register.filter("channel", explanations.channel_text)
 register.filter("subscriber", background.subscriber)
 
 

@@ -11,7 +11,7 @@ from regulars.customers.queries.identity import (
     removed_identities,
     shared_identities,
 )
-from regulars.customers.queries.merge import MergePreview, MergeRow, merge_preview, merges
+from regulars.customers.queries.merge import Agreed, MergePreview, MergeRow, merge_preview, merges
 from regulars.customers.queries.note import NoteRow, notes, removed_notes
 from regulars.customers.queries.profile import Card, ChangeRow, Profile, by_ids, get, profile_changes, stores
 from regulars.customers.queries.record import (
@@ -27,7 +27,7 @@ from regulars.customers.queries.record import (
 from regulars.customers.queries.tag import TagRow, all_tags, tag_names, tagged, tags, tags_of
 
 __all__ = [
-    "Card", "ChangeRow", "IdentityRow", "MergePreview", "MergeRow", "NoteRow", "Profile", "RecordRow",
+    "Agreed", "Card", "ChangeRow", "IdentityRow", "MergePreview", "MergeRow", "NoteRow", "Profile", "RecordRow",
     "RemovedIdentityRow", "SharedIdentity", "TagRow", "all_tags", "by_ids", "consent_history", "consent_states",
     "consents_of", "erased_since", "find", "get", "identities", "identities_of", "live_root", "matching", "members",
     "merge_preview", "merges", "notes", "page", "profile_changes", "records", "records_after", "removed_identities",

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 from typing import Any
 
 from django.db.models import Q
 
-from regulars.customers.models import Identity, Merge, Note
-from regulars.customers.queries.consent import consent_states
+from regulars.customers.consents import CHANNELS, PURPOSES, Entry, states
+from regulars.customers.models import Merge, Note
+from regulars.customers.queries.consent import consent_history, consent_states
+from regulars.customers.queries.identity import IdentityRow, identities
 from regulars.customers.queries.profile import Card, Profile, by_ids, get
 from regulars.customers.queries.record import live_root, members
 from regulars.customers.queries.tag import tags
@@ -51,6 +54,19 @@ def merges(customer_id: int) -> list[MergeRow]:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreed:
+    """What will hold of consent by a channel for a purpose, and by which entry; and what each side says now, if
+    anything.
+    """
+
+    channel: str
+    purpose: str
+    source: Entry | None
+    target: Entry | None
+    counts: Entry
+
+
+@dataclass(frozen=True, slots=True)
 class MergePreview:
     """What merging would do: who goes under whom, where their fields differ ((source's, target's) value; the target's
     stays unless chosen otherwise), what comes along; `warnings` for a person to think about.
@@ -65,6 +81,9 @@ class MergePreview:
     notes: int
     consents: int
     warnings: tuple[Text, ...]
+    of_source: list[IdentityRow]
+    of_target: list[IdentityRow]
+    agreed: list[Agreed]
 
 
 def merge_preview(*, source: int, target: int) -> MergePreview:
@@ -73,12 +92,9 @@ def merge_preview(*, source: int, target: int) -> MergePreview:
     if under.pk == over.pk:
         raise Conflict("same_customer", Text("These are one customer already.", "他们已经是同一位客户。"))
     theirs, ours = _given(get(under.pk)), _given(get(over.pk))
-    of_source = Identity.objects.filter(customer__root_id=under.pk)
+    of_source, of_target = identities(under.pk), identities(over.pk)
     warnings = []
-    if (
-        of_source.filter(kind="user_id").exists()
-        and Identity.objects.filter(kind="user_id", customer__root_id=over.pk).exists()
-    ):
+    if all(any(row.kind == "user_id" for row in rows) for rows in (of_source, of_target)):
         warnings.append(
             Text(
                 "Both have a user id of their own. Are they one person?",
@@ -93,12 +109,26 @@ def merge_preview(*, source: int, target: int) -> MergePreview:
         cards[over.pk],
         {name: (theirs[name], ours[name]) for name in theirs if name in ours and theirs[name] != ours[name]},
         {name: value for name, value in theirs.items() if name not in ours},
-        of_source.count(),
+        len(of_source),
         len(tags(under.pk)),
         Note.objects.filter(customer__root_id=under.pk, deleted_at=None).count(),
         len(consent_states(under.pk)),
         tuple(warnings),
+        of_source,
+        of_target,
+        _agreed(under.pk, over.pk),
     )
+
+
+def _agreed(source: int, target: int) -> list[Agreed]:
+    """In the order of the channels and purposes, those of which either side says anything."""
+    theirs, ours = consent_history(source), consent_history(target)
+    of_source, of_target, counting = states(theirs), states(ours), states([*theirs, *ours])
+    return [
+        Agreed(*key, of_source.get(key), of_target.get(key), counting[key])
+        for key in product(CHANNELS, PURPOSES)
+        if key in counting
+    ]
 
 
 def _given(profile: Profile) -> dict[str, Any]:

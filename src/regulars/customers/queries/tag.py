@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from regulars.customers.models import Tag, Tagging
 from regulars.customers.queries.record import pieces, root_of, roots_of
@@ -48,9 +48,7 @@ def tagged(name: str) -> list[int]:
 
 def all_tags(*, prefix: str = "", after: str = "", limit: int = 100) -> list[tuple[str, int]]:
     """(name, number of taggings), by name; those that come after the name `after`."""
-    rows = list(
-        Tag.objects.filter(key__startswith=prefix.casefold(), key__gt=after.casefold()[:50]).order_by("key")[:limit]
-    )
+    rows = list(_used(prefix).filter(key__gt=after.casefold()[:50])[:limit])
     counted = Tagging.objects.filter(tag__in=rows).values_list("tag").annotate(count=Count("id"))
     counts: dict[int, int] = dict(counted)
     return [(row.name, counts.get(row.pk, 0)) for row in rows]
@@ -58,6 +56,11 @@ def all_tags(*, prefix: str = "", after: str = "", limit: int = 100) -> list[tup
 
 def tag_names(*, prefix: str = "", limit: int = 100) -> list[str]:
     """Of all tags, to choose from; nothing is counted."""
-    return list(
-        Tag.objects.filter(key__startswith=prefix.casefold()).order_by("key").values_list("name", flat=True)[:limit]
-    )
+    return list(_used(prefix).values_list("name", flat=True)[:limit])
+
+
+def _used(prefix: str) -> QuerySet[Tag]:
+    """A tag that nobody has is no tag to choose; its row stays for who gets it back (services.retag)."""
+    return Tag.objects.filter(
+        Exists(Tagging.objects.filter(tag=OuterRef("pk"))), key__startswith=prefix.casefold()
+    ).order_by("key")

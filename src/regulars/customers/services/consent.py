@@ -7,7 +7,7 @@ from django.db import transaction
 from regulars.accounts.actors import Actor
 from regulars.customers import consents
 from regulars.customers.identities import cleaned
-from regulars.customers.models import Consent, Customer
+from regulars.customers.models import Consent
 from regulars.customers.queries import consent_states, live_root
 from regulars.eventlog.services import record
 from regulars.kernel import clock
@@ -62,7 +62,7 @@ def undo_consent(*, entry_id: int, by: Actor) -> None:
         raise NotFound("consent", Text("There is no such entry.", "没有这条同意记录。"))
     if entry.undone_at is not None:
         raise Conflict("undone", Text("This entry has been undone already.", "这条记录已经撤销。"))
+    root = live_root(entry.customer_id).pk
     Consent.objects.filter(id=entry_id).update(undone_at=clock.now())
-    root = Customer.objects.values_list("root_id", flat=True).get(id=entry.customer_id)
     properties = {"channel": entry.channel, "purpose": entry.purpose}
     record("Consent Undone", customer_id=root, properties=properties, by=by)

@@ -11,6 +11,7 @@ from regulars.accounts.services import audit
 from regulars.customers.bulk import pieces
 from regulars.customers.identities import cleaned
 from regulars.customers.models import Customer, Removed, Tag, Tagging
+from regulars.customers.queries import live_root
 from regulars.customers.services.removing import keep
 from regulars.eventlog.services import append, compose
 from regulars.kernel import clock, ids
@@ -45,14 +46,21 @@ class Tagged:
 
 @transaction.atomic
 def tag(*, customer_ids: Sequence[int], name: str, by: Actor) -> Tagged:
-    """Tag customers (ids of any of their records). Who has the tag already is left as they are."""
+    """Tag customers (ids of any of their records). Who has the tag already is left as they are, and of several who was
+    erased. Raises NotFound or Conflict where nobody is left to be tagged.
+    """
     by.require("tags.edit")
     name = named(name)
+    live: set[int] = set()
+    for piece in pieces(dict.fromkeys(customer_ids)):
+        live |= set(Customer.objects.filter(id__in=piece, erased_at=None).values_list("root_id", flat=True))
+    if customer_ids and not live:
+        live_root(customer_ids[0])
     row, _ = Tag.objects.get_or_create(key=name.casefold()[:50], defaults={"name": name})
     done: list[int] = []
     now = clock.now()
-    for piece in pieces(dict.fromkeys(customer_ids)):
-        roots = set(Customer.objects.filter(id__in=piece, erased_at=None).values_list("root_id", flat=True))
+    for piece in pieces(sorted(live)):
+        roots = set(piece)
         roots -= set(
             Tagging.objects.filter(tag=row, customer__root_id__in=roots).values_list("customer__root_id", flat=True)
         )
