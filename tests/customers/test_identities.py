@@ -1,5 +1,6 @@
 """One spelling for every value; reasons for what can't be one; nothing given away in lists."""
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +28,15 @@ def test_phones_follow_the_region_of_the_business() -> None:
     assert normalised("phone", "(415) 555-2671", region="US") == "+14155552671"
     assert normalised("phone", "+14155552671") == "+14155552671"
     assert normalised("phone", "020 7946 0958", region="GB") == "+442079460958"
+
+
+@given(st.from_regex(r"(\+86|0086|86|)1[0-9]{10}", fullmatch=True), st.sampled_from(["CN", "US", "HK"]))
+def test_plain_mobile_numbers_are_what_the_tables_of_numbers_say(text: str, region: str) -> None:
+    number = phonenumbers.parse("+" + text[2:] if text.startswith("00") else text, region)
+    valid = phonenumbers.is_valid_number(number)
+    assert usable("phone", text, region=region) == (
+        phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if valid else None
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 import phonenumbers
 
@@ -54,6 +55,9 @@ _EMAIL = re.compile(
     r"[a-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+)*"
     r"@([^\W_]([\w-]{0,61}[^\W_])?\.)+[^\W\d_]([\w-]{0,61}[^\W_])"
 )
+# A mobile number of mainland China, nearly all there are here: no use in parsing what is plain.
+_CHINA: Any = phonenumbers.PhoneMetadata.metadata_for_region("CN")
+_MOBILE = re.compile(_CHINA.mobile.national_number_pattern, re.ASCII)
 _SCIENTIFIC = re.compile(r"\d(\.\d+)?e\+?\d{1,2}")
 
 _EMPTY = Text("This isn't a value that tells customers apart.", "这个值不能用来区分客户。")
@@ -84,6 +88,9 @@ def _phone(text: str, region: str) -> str | Text:
     lowered = re.sub(r"(?<=\d)\.0+$", "", lowered)
     if lowered.startswith("00"):
         lowered = "+" + lowered[2:]
+    bare = lowered.removeprefix("+86")
+    if (region == "CN" or lowered.startswith("+")) and len(bare) == 11 and _MOBILE.fullmatch(bare):
+        return "+86" + bare
     try:
         number = phonenumbers.parse(lowered, region)
     except phonenumbers.NumberParseException as error:
