@@ -220,7 +220,6 @@ def erase(request: ConsoleRequest, id: int) -> HttpResponse:
         )
         return customer_page.shown(request, id, fault, "erase")
     receipt = erasures.erase(customer_id=id, by=request.actor)
-    toast(request, Text("The person is erased; the figures stay.", "个人信息已删除，统计数字保留。"))
     return redirect("customers:erasure", receipt.customer_id)
 
 
