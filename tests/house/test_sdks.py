@@ -1,6 +1,7 @@
 """Unmodified tracking clients, as released, sending over a bad network to a server that gets killed: every event is
-stored exactly once."""
+stored exactly once and reaches the customer's page."""
 
+import atexit
 import json
 import subprocess
 import threading
@@ -18,7 +19,10 @@ import segment.analytics as segment_python
 from tests.house.tracked import KEY, ROOT, Network, Server
 from tools.chromium import executable
 
-BAD = ["503", "pass", "dropped", "429", "lost", "pass", "dropped"]
+# After each fault something passes: it is one request that has it, and pauses stay short.
+BAD = ["503", "pass", "dropped", "pass", "429", "pass", "lost", "pass", "killed"]
+EACH = 60  # events before the server is killed, and as many while it is away
+EACH_PAGE = 10
 
 
 @pytest.fixture(scope="module")
@@ -53,111 +57,161 @@ def network(server: Server) -> Iterator[Callable[..., Network]]:
         one.close()
 
 
-def python_client(which: str, url: str) -> Any:
-    options = {"host": url, "upload_size": 20, "upload_interval": 0.05, "max_queue_size": 100_000, "timeout": 60}
-    module = {"segment": segment_python, "rudder": rudder_python}[which]
-    return module.Client(KEY, max_retries=30, **options)
+class Client:
+    """One that tracks: `begin` sends the first half, `go_on` the second and the end. All of what it tracks is "Coat
+    Tried On" by `user`.
+    """
+
+    sent: int  # how many "Coat Tried On" by now
+    others = 0  # other messages
+    failed: list[Any]
+
+    def __init__(self, name: str, network: Network) -> None:
+        self.name, self.user, self.network = name, f"user of {name}", network
+        self.failed = []
+
+    def stop(self) -> None:
+        """Whatever became of it."""
 
 
-@pytest.mark.parametrize("which", ["segment", "rudder"])
-def test_python_clients_through_a_bad_network_and_a_killed_server(
-    server: Server, network: Any, wait_for: Any, which: str
-) -> None:
-    bad = network(list(BAD))
-    failed: list[Any] = []
-    client = python_client(which, bad.url)
-    client.on_error = lambda error, batch: failed.append(error)
-    for consumer in client.consumers:
-        consumer.on_error = client.on_error
-    ids = [f"{which}-{number}" for number in range(400)]
-    for id in ids[:200]:
-        client.track(f"{which}-user", "Coat Tried On", {"run": f"python {which}"}, message_id=id)
-    wait_for(lambda: bad.posts >= 8, 60, "the first requests")
-    server.kill()
-    for id in ids[200:]:
-        client.track(f"{which}-user", "Coat Tried On", {"run": f"python {which}"}, message_id=id)
-    server.start()
-    client.flush()
-    wait_for(lambda: len([id for id in server.stored() if id in set(ids)]) == 400 or failed, 90, "all events")
-    assert failed == []
-    assert bad.spoilt == Counter(BAD) - Counter({"pass": 9})
-    assert {id: count for id, count in server.stored().items() if id in set(ids)} == dict.fromkeys(ids, 1)
-    assert server.events(f"python {which}") == {"Coat Tried On": 400}
+class Python(Client):
+    def begin(self) -> None:
+        module = {"python segment": segment_python, "python rudder": rudder_python}[self.name]
+        self.client = module.Client(
+            KEY, max_retries=30, host=self.network.url, upload_size=10, upload_interval=0.05, max_queue_size=100_000,
+            timeout=60, on_error=lambda error, batch: self.failed.append(error),
+        )  # fmt: skip
+        self.track()
+        self.sent = EACH
+
+    def track(self) -> None:
+        for _ in range(EACH):
+            self.client.track(self.user, "Coat Tried On", {"run": self.name})
+
+    def go_on(self) -> None:
+        self.track()
+        self.sent += EACH
+
+    def end(self) -> None:
+        self.client.join()
+
+    def stop(self) -> None:
+        atexit.unregister(self.client.join)
+        for consumer in self.client.consumers:
+            consumer.pause()
 
 
-SEGMENT_NODE = """
+NODE = {
+    "node segment": """
 const { Analytics } = require('@segment/analytics-node')
 const client = new Analytics({ writeKey: KEY, host: ADDRESS, maxRetries: 20, flushAt: 7, flushInterval: 50 })
 client.on('error', e => console.error(e))
-for (const event of EVENTS) client[event.call](event.message)
-client.closeAndFlush({ timeout: 60000 })
-"""
-RUDDER_NODE = """
+const end = () => client.closeAndFlush({ timeout: 60000 })
+""",
+    "node rudder": """
 const Analytics = require('@rudderstack/rudder-sdk-node')
 const client = new Analytics(KEY, { dataPlaneUrl: ADDRESS, flushAt: 7, flushInterval: 50, retryCount: 20 })
-for (const event of EVENTS) client[event.call](event.message)
-client.flush(() => {})
+const end = () => client.flush(() => {})
+""",
+}
+NODE_SENDS = """
+const track = () => { for (let n = 0; n < EACH; n++)
+  client.track({ userId: USER, event: 'Coat Tried On', properties: { run: RUN, n } }) }
+track()
+process.stdin.once('data', () => {
+  track()
+  client.identify({ userId: USER, traits: { email: 'li@example.com', name: '李雷' } })
+  client.page({ anonymousId: 'n2', name: 'Home', properties: { run: RUN } })
+  client.screen({ userId: USER, name: 'Cart', properties: { run: RUN } })
+  client.group({ userId: USER, groupId: 'g1', traits: { run: RUN } })
+  client.alias({ userId: USER, previousId: 'n2 of ' + USER })
+  process.stdin.pause()
+  end()
+})
 """
 
 
-@pytest.mark.parametrize(("which", "script"), [("segment", SEGMENT_NODE), ("rudder", RUDDER_NODE)])
-def test_node_clients_through_a_bad_network(
-    server: Server, network: Any, wait_for: Any, which: str, script: str
-) -> None:
-    bad = network(["503", "dropped", "pass", "429", "lost", "pass"])
-    run = f"node {which}"
-    tracked = [
-        {"call": "track", "message": {"userId": "n1", "event": "Coat Tried On", "properties": {"run": run, "n": n}}}
-        for n in range(60)
-    ]
-    others = [
-        {"call": "identify", "message": {"userId": "n1", "traits": {"email": f"{which}@example.com", "name": "李雷"}}},
-        {"call": "page", "message": {"anonymousId": "n2", "name": "Home", "properties": {"run": run}}},
-        {"call": "screen", "message": {"userId": "n1", "name": "Cart", "properties": {"run": run}}},
-        {"call": "group", "message": {"userId": "n1", "groupId": "g1", "traits": {"run": run}}},
-        {"call": "alias", "message": {"userId": "n1", "previousId": "n2"}},
-    ]
-    before = sum(server.stored().values())
-    head = f"const KEY={json.dumps(KEY)}, ADDRESS={json.dumps(bad.url)}, EVENTS={json.dumps(tracked + others)}\n"
-    done = subprocess.run(["node", "-e", head + script], cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    wait_for(lambda: sum(server.stored().values()) >= before + 65, 60, "all events")
-    assert sum(bad.spoilt.values()) == 4
-    assert sum(server.stored().values()) == before + 65
-    assert set(server.stored().values()) == {1}
-    assert server.events(run) == {
-        "Coat Tried On": 60, "Page Viewed": 1, "Screen Viewed": 1, "Group Joined": 1,
-    }  # fmt: skip
+class Node(Client):
+    others = 5
+
+    def begin(self) -> None:
+        values = {"KEY": KEY, "ADDRESS": self.network.url, "USER": self.user, "RUN": self.name, "EACH": EACH}
+        script = "".join(f"const {name} = {json.dumps(value)}\n" for name, value in values.items())
+        self.process = subprocess.Popen(
+            ["node", "-e", script + NODE[self.name] + NODE_SENDS], cwd=ROOT, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        self.sent = EACH
+
+    def go_on(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("more\n")
+        self.process.stdin.flush()
+        self.sent += EACH
+
+    def end(self) -> None:
+        said, _ = self.process.communicate(timeout=60)
+        assert self.process.returncode == 0, said
+
+    def stop(self) -> None:
+        self.process.kill()
 
 
 PAGES = {
     "segment": """<!doctype html><title>Shop</title><script src="/@segment/analytics-next/dist/umd/index.js"></script>
-<script>
-const client = window.AnalyticsNext.AnalyticsBrowser.load({ writeKey: KEY, cdnURL: ADDRESS }, OPTIONS)
-window.begin = async () => {
-  await client.page('Home', { run: RUN })
-  await client.identify('b1', { email: 'segment@example.com' })
-  for (let n = 0; n < 10; n++) client.track('Coat Tried On', { run: RUN, n })
-  await client.group('g1', { run: RUN })
-}
-</script>""",
+<script>const client = window.AnalyticsNext.AnalyticsBrowser.load({ writeKey: KEY, cdnURL: ADDRESS }, OPTIONS)</script>""",
     "rudder": """<!doctype html><title>Shop</title>
 <script src="/@rudderstack/analytics-js/dist/npm/modern/bundled/umd/index.js"></script>
 <script>
 const client = new window.rudderanalytics.RudderAnalytics()
 client.load(KEY, ADDRESS, { configUrl: ADDRESS, queueOptions: { minRetryDelay: 200, maxRetryDelay: 1000 }, ...OPTIONS })
-window.begin = async () => {
-  client.page('Home', { run: RUN })
-  client.identify('b1', { email: 'rudder@example.com' })
-  for (let n = 0; n < 10; n++) client.track('Coat Tried On', { run: RUN, n })
-  client.group('g1', { run: RUN })
-}
 </script>""",
 }
+PAGE_SENDS = """<script>
+let sent = 0, timer
+const track = () => client.track('Coat Tried On', { run: RUN, n: sent++ })
+window.begin = async () => {
+  await client.identify(USER, { email: 'li@example.com' })
+  client.page('Home', { run: RUN })
+  timer = setInterval(track, 50)  // one after the other: what waits together goes in one request
+}
+window.goOn = () => {
+  clearInterval(timer)
+  for (let n = 0; n < EACH; n++) track()
+  client.group('g1', { run: RUN })
+  return sent
+}
+</script>"""
 BATCHING = {
     "segment": {"integrations": {"Segment.io": {"deliveryStrategy": {"strategy": "batching", "config": {"size": 3}}}}},
     "rudder": {"queueOptions": {"batch": {"enabled": True, "maxItems": 3, "flushInterval": 300}, "minRetryDelay": 200}},
 }
+
+
+class Page(Client):
+    others = 3
+
+    def __init__(self, name: str, network: Network, browser: Any, site: Callable[[str, str], str]) -> None:
+        super().__init__(name, network)
+        _, which, *batching = name.split()
+        values = {
+            "KEY": KEY, "ADDRESS": network.url, "USER": self.user, "RUN": name, "EACH": EACH_PAGE,
+            "OPTIONS": BATCHING[which] if batching else {},
+        }  # fmt: skip
+        said = "".join(f"const {name} = {json.dumps(value)}\n" for name, value in values.items())
+        self.page = browser.new_context().new_page()  # what waits to be sent is kept by each for itself
+        self.refused: list[Any] = []
+        self.page.on("requestfailed", lambda request: self.refused.append(request.failure))
+        self.page.goto(site(name, f"<script>{said}</script>" + PAGES[which] + PAGE_SENDS))
+
+    def begin(self) -> None:
+        self.page.evaluate("window.begin(); 0")
+
+    def go_on(self) -> None:
+        self.sent = self.page.evaluate("window.goOn()")
+
+    def end(self) -> None:
+        self.page.context.close()
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +228,7 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+def site(tmp_path: Path) -> Iterator[Callable[[str, str], str]]:
     """The shop's own web server, which isn't ours: requests to ours cross origins."""
 
     class Quiet(SimpleHTTPRequestHandler):
@@ -186,9 +240,9 @@ def site(tmp_path: Path) -> Iterator[Callable[[str], str]]:
     shop = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
     threading.Thread(target=shop.serve_forever, daemon=True).start()
 
-    def publish(page: str) -> str:
-        (tmp_path / "index.html").write_text(page)
-        return f"http://localhost:{shop.server_address[1]}/"
+    def publish(name: str, page: str) -> str:
+        (tmp_path / f"{name}.html").write_text(page)
+        return f"http://localhost:{shop.server_address[1]}/{name}.html"
 
     yield publish
     shop.shutdown()
@@ -196,28 +250,72 @@ def site(tmp_path: Path) -> Iterator[Callable[[str], str]]:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("batching", [False, True])
-@pytest.mark.parametrize("which", ["segment", "rudder"])
-def test_browser_clients_through_a_bad_network(
-    server: Server, network: Any, wait_for: Any, browser: Any, site: Any, which: str, batching: bool
+@pytest.mark.timeout(400)
+def test_every_event_is_stored_once_and_on_the_page_of_its_customer_whatever_happens_on_the_way(
+    server: Server, network: Any, wait_for: Any, browser: Any, site: Any
 ) -> None:
-    bad = network(["pass", "503"] if which == "segment" else ["503", "pass", "dropped"])
-    run = f"browser {which} {batching}"
-    options = json.dumps(BATCHING[which] if batching else {})
-    values = f"<script>const KEY='{KEY}', ADDRESS='{bad.url}', RUN='{run}', OPTIONS={options}</script>"
-    page = browser.new_page()
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.goto(site(values + PAGES[which]))
-    before = sum(server.stored().values())
-    page.evaluate("window.begin()")
-    expected = {"Coat Tried On": 10, "Page Viewed": 1, "Group Joined": 1}
-    wait_for(lambda: page.wait_for_timeout(50) or server.events(run) == expected, 60, f"all events; {said}")
-    wait_for(lambda: sum(server.stored().values()) == before + 13, 30, "the identify call")
-    assert set(server.stored().values()) == {1}
-    assert sum(bad.spoilt.values()) == len([fate for fate in ("503", "dropped") if bad.spoilt[fate]])
-    page.close()
+    """All at once: each meets every fault, has a request under way when the whole server is killed, sends on while
+    nobody listens, and gets to the end.
+    """
+    clients: list[Any] = [
+        *(Python(f"python {which}", network(list(BAD))) for which in ("segment", "rudder")),
+        *(Node(name, network(list(BAD))) for name in NODE),
+        *(
+            Page(f"browser {which}{batching}", network(list(BAD)), browser, site)
+            for which in PAGES
+            for batching in ("", " batching")
+        ),
+    ]
+    try:
+        through_it_all(server, clients, wait_for)
+    finally:
+        for client in clients:
+            client.stop()
+    assert server.quarantined() == 0, "nothing that clients sent was put aside"
 
 
-def test_nothing_that_clients_sent_was_put_aside(server: Server) -> None:
-    assert server.quarantined() == 0
+def through_it_all(server: Server, clients: list[Any], wait_for: Any) -> None:
+    pages = [client for client in clients if isinstance(client, Page)]
+
+    def turn() -> None:
+        pages[0].page.wait_for_timeout(20)
+
+    for client in clients:
+        client.begin()
+
+    class Plans:
+        def __str__(self) -> str:
+            return f"every client to meet all of {[(one.name, one.network.posts, one.network.plan) for one in clients]}"
+
+    wait_for(lambda: turn() or all(one.network.reached.is_set() for one in clients), 30, Plans())
+    server.kill()
+    for client in clients:
+        client.network.refuse()
+        client.go_on()
+    wait_for(
+        lambda: turn() or all("net::ERR_CONNECTION_REFUSED" in page.refused for page in pages),
+        60,
+        "connections to be refused",
+    )
+    for client in clients:
+        client.network.listen()  # not for as long as the server takes: pauses grow
+    server.start()
+    total = sum(client.sent + client.others for client in clients)
+    wait_for(lambda: turn() or sum(server.stored().values()) >= total, 120, f"all of {total} events")
+    for client in clients:
+        client.end()
+    stored = server.stored()
+    assert set(stored.values()) == {1}
+    assert sum(stored.values()) == total
+    for client in clients:
+        assert client.failed == []
+        assert (client.network.plan, client.network.spoilt) == ([], Counter(set(BAD) - {"pass"}))
+        assert server.events(client.name)["Coat Tried On"] == client.sent
+
+        def shown(client: Client = client) -> list[str]:
+            return server.timeline(client.user, "Coat Tried On")
+
+        wait_for(lambda shown=shown, client=client: len(shown()) >= client.sent, 60, f"the page of {client.user}")
+        ids = shown()
+        assert len(ids) == len(set(ids)) == client.sent
+        assert set(ids) <= set(stored)

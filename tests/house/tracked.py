@@ -1,4 +1,4 @@
-"""A real server in a process of its own, what it has stored, and a bad network in front of it."""
+"""A real server in processes of its own, what it has stored, and a bad network in front of it."""
 
 import http.client
 import json
@@ -10,9 +10,13 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+import httpx
+import psutil
 
 ROOT = Path(__file__).parents[2]
 KEY = "shop-write-key"
@@ -46,6 +50,7 @@ class Server:
             "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self._reader: str | None = None  # a key of the JSON API
         self.log = (home.parent / "server.log").open("ab")
         subprocess.run([sys.executable, "-c", MAKE_KEY], env=self.environment, check=True)
 
@@ -62,11 +67,38 @@ class Server:
             return one.connect_ex(("127.0.0.1", self.port)) == 0
 
     def kill(self) -> None:
-        """kill -9."""
+        """kill -9 for everybody, as a power cut would; none of them sees another one die."""
         if self.process is not None:
-            self.process.kill()
+            parent = psutil.Process(self.process.pid)
+            parent.suspend()
+            family = parent.children(recursive=True)
+            for one in family:
+                one.suspend()
+            for one in (*family, parent):
+                one.kill()
             self.process.wait()
+            psutil.wait_procs(family, 20)
             self.process = None
+
+    def timeline(self, user: str, name: str) -> list[str]:
+        """The message ids on a customer's page, as the JSON API tells it."""
+        if self._reader is None:
+            command = [sys.executable, "-m", "regulars", "key", "add-api", "Reader", "--scope", "customers.view"]
+            made = subprocess.run(command, env=self.environment, check=True, capture_output=True, text=True)
+            self._reader = made.stdout.strip()
+        with httpx.Client(base_url=f"http://127.0.0.1:{self.port}/api/v1", timeout=60) as api:
+            api.headers["Authorization"] = f"Bearer {self._reader}"
+            found = api.get("/customers/lookup", params={"kind": "user_id", "value": user})
+            if found.status_code != 200:
+                return []
+            ids: list[str] = []
+            asked = {"event": name, "limit": "100"}
+            while True:
+                page = api.get(f"/customers/{found.json()['id']}/events", params=asked).json()
+                ids += [row["message_id"] for row in page["data"]]
+                if page["next_cursor"] is None:
+                    return ids
+                asked["cursor"] = page["next_cursor"]
 
     def stored(self) -> Counter[str]:
         """Message id → how often it is in the log."""
@@ -101,14 +133,20 @@ class Server:
 
 class Network:
     """A proxy that spoils requests by turns. `plan`: what happens to the first POSTs and PUTs ("pass" to all behind):
-    "503", "429" (answered by the network itself), "lost" (never arrives), "dropped" (arrives, the answer doesn't).
-    While no server listens, requests wait for one, as they do at a load balancer.
+    "503", "429" (answered by the network itself), "lost" (never arrives), "dropped" (arrives, the answer doesn't),
+    "killed" (arrives, and `reached` is set; the answer doesn't, its connection ends with `refuse`). While no server
+    listens, requests wait for one, as they do at a load balancer.
     """
 
     def __init__(self, port: int, plan: Iterable[str] = ()) -> None:
         self.plan, self.spoilt, self.posts = list(plan), Counter[str](), 0
-        self._lock, self._closed = threading.Lock(), threading.Event()
+        self.reached, self._over, self._closed = threading.Event(), threading.Event(), threading.Event()
+        self._lock = threading.Lock()
         self._server_port = port
+        self._http: ThreadingHTTPServer | None = None
+        self._listen(0)
+
+    def _listen(self, port: int) -> None:
         network = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -134,10 +172,21 @@ class Network:
             def do_POST(self) -> None:
                 network.forward(self, network.fate())
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
-        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+        serving = partial(self._http.serve_forever, poll_interval=0.02)
+        threading.Thread(target=serving, daemon=True).start()
+
+    def refuse(self) -> None:
+        """Connections, until `listen`."""
+        assert self._http is not None
+        self._http.shutdown()
+        self._http.server_close()
+        self._over.set()
+
+    def listen(self) -> None:
+        self._listen(int(self.url.rpartition(":")[2]))
 
     def fate(self) -> str:
         with self._lock:
@@ -145,6 +194,8 @@ class Network:
             fate = self.plan.pop(0) if self.plan else "pass"
             if fate != "pass":
                 self.spoilt[fate] += 1
+            if fate == "killed":
+                self.reached.set()
             return fate
 
     def forward(self, ask: BaseHTTPRequestHandler, fate: str) -> None:
@@ -174,7 +225,9 @@ class Network:
             return
         finally:
             line.close()
-        if fate == "dropped":
+        if fate == "killed":
+            self._over.wait(120)
+        if fate in ("dropped", "killed"):
             return
         ask.send_response(answer.status)
         for name, value in answer.getheaders():
@@ -185,7 +238,7 @@ class Network:
         ask.wfile.write(told)
 
     def _connect(self, line: http.client.HTTPConnection) -> None:
-        for _ in range(600):
+        for _ in range(900):
             try:
                 line.connect()
                 return
@@ -194,6 +247,8 @@ class Network:
 
     def close(self) -> None:
         self._closed.set()
+        self._over.set()
+        assert self._http is not None
         self._http.shutdown()
         self._http.server_close()
 
