@@ -15,11 +15,10 @@ LI = [{"kind": "user_id", "value": "u1"}, {"kind": "phone", "value": "1381234567
 
 
 def fed() -> None:
-    from regulars.eventlog import dispatch, queries
+    from regulars.eventlog import dispatch
 
     dispatch.number()
-    rows = queries.after(0, 1000)
-    feed.handle(rows)
+    feed.catch_up()
     refresh.full()
 
 
@@ -87,9 +86,12 @@ def test_orders_come_in_once_and_show_in_orders_figures_and_segments(program: Pr
     assert (rows["A1"]["gross"], rows["A1"]["net"], rows["A1"]["store"]) == (2500, 2500, "hz-1")
     assert (rows["A2"]["gross"], rows["A2"]["refunds"], rows["A2"]["net"]) == (1001, 300, 701)
     assert rows["A1"]["lines"][0]["quantity"] == 2
+    assert [row["gross"] + row["adjustments"] - row["refunds"] - row["net"] for row in rows.values()] == [0, 0]
     status, told = program.get("/figures?days=7")
     figures = {row["key"]: row["now"] for row in told["figures"]}
     assert status == 200 and (figures["gross"], figures["net"], figures["orders"]) == (3501, 3201, 2)
+    assert (figures["adjustments"], figures["refunds"]) == (0, 300)
+    assert {day["adjustments"] for day in told["series"]} == {0}
     assert told["currency"] == "CNY" and len(told["series"]) == 7
     assert told["series"][-1]["day"] == told["until"] and told["today"]["orders"] == 0
     segments = {row["key"]: row for row in program.get("/segments")[1]}

@@ -52,8 +52,9 @@ def test_sales_are_shown_by_every_figure_in_every_division(manager: Client) -> N
     build()
     by_store = manager.get("/insights/sales?period=28").content.decode()
     table = re.sub(r"<[^>]+>|\s+", " ", by_store[by_store.index("of them new") :])
-    assert " Bund ¥340 ¥0 ¥340 2 ¥170.00 2 0 " in " ".join(table.split())
-    assert " 静安店 ¥160 ¥0 ¥160 2 ¥80.00 2 0 " in " ".join(table.split())
+    assert " Bund ¥340.00 ¥0.00 ¥0.00 ¥340.00 2 ¥170.00 2 0 " in " ".join(table.split())
+    assert " 静安店 ¥160.00 ¥0.00 ¥0.00 ¥160.00 2 ¥80.00 2 0 " in " ".join(table.split())
+    assert by_store.count("Gross + discounts and fees − refunds = net.") == 2  # with both headers
     for show in ("net", "orders", "buyers", "average"):
         for by in ("store", "channel", "category", "product"):
             answer = manager.get(f"/insights/sales?period=90&show={show}&by={by}")

@@ -51,6 +51,7 @@ def test_the_overview_compares_the_last_days_with_as_many_before(snapshot: queri
     assert {key: (figure.now, figure.before) for key, figure in found.items()} == {
         "gross": (8500, 4000),
         "refunds": (0, 0),
+        "adjustments": (0, 0),
         "net": (8500, 4000),
         "orders": (3, 1),  # the order in dollars is an order without money of ours
         "buyers": (2, 1),
@@ -260,3 +261,30 @@ def test_who_is_at_risk_comes_with_reasons_the_worthiest_first(happened: Callabl
         totals = queries.risk.totals(told)
         assert (totals.customers, totals.net, totals.overdue, totals.silent) == (2, 30000, 2, 0)
         assert queries.risk.at_risk(told, reason="silent").rows == []
+
+
+def test_gross_with_discounts_and_fees_less_refunds_is_net_to_the_cent(happened: Callable[..., None]) -> None:
+    lines = [{"price": 100, "quantity": 1}, {"price": "50.55", "quantity": 1}]
+    happened(
+        "Order Completed", 1, "2026-03-06 02:00", order_id="A", store="广州", products=lines, total=140
+    )  # 10.55 off
+    happened(
+        "Order Completed", 1, "2026-03-07 02:00", order_id="B", store="广州", products=lines[:1], total=108
+    )  # postage
+    happened("Order Completed", 2, "2026-03-07 02:00", order_id="C", store="杭州", products=lines[1:])
+    happened("Order Refunded", 1, "2026-03-09 02:00", order_id="A", store="广州", total=20)
+    with clock.frozen(datetime(2026, 4, 1, 1, tzinfo=UTC)):
+        feed.catch_up()
+        refresh.full()
+        now = queries.snapshot()
+        stores = queries.sales.by(now, dimension="store")
+        found = [(row.key, row.gross, row.adjustments, row.refunds, row.net) for row in stores]
+        assert found == [("广州", 25_055, -255, 2_000, 22_800), ("杭州", 5_055, 0, 0, 5_055)]
+        orders = queries.customer.orders(now, 1).rows
+        assert [(one.order_id, one.gross, one.adjustments, one.refunds, one.net) for one in orders] == [
+            ("B", 10_000, 800, 0, 10_800), ("A", 15_055, -1_055, 2_000, 12_000),
+        ]  # fmt: skip
+        figures = {key: one.now for key, one in queries.overview.figures(now, days=30).items()}
+        assert figures["gross"] + figures["adjustments"] - figures["refunds"] == figures["net"] == 27_855
+        days = queries.overview.series(now, days=30)
+        assert sum(one.adjustments for one in days) == figures["adjustments"] == -255

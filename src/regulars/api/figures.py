@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
 
-from regulars.api.shapes import ERRORS, actor, needs
+from regulars.api.shapes import ADJUSTMENTS, ERRORS, actor, needs
 from regulars.api.wording import said
 from regulars.kernel import clock
 from regulars.warehouse.queries import overview, snapshot
@@ -28,7 +28,8 @@ class Day(Schema):
     day: date = Field(description=said("The day in the business's zone.", "营业时区日期。"))
     gross: int = Field(description=said("Sales before refunds, minor units.", "退款前销售额（分）。"))
     refunds: int = Field(description=said("Refunds, minor units.", "退款（分）。"))
-    net: int = Field(description=said("After refunds, minor units.", "净销售额（分）。"))
+    adjustments: int = Field(description=ADJUSTMENTS)
+    net: int = Field(description=said("gross + adjustments - refunds, minor units.", "净销售额（分）。"))
     orders: int = Field(description=said("Orders.", "订单数。"))
     buyers: int = Field(description=said("Customers who bought.", "购买客户数。"))
     new_buyers: int = Field(description=said("Of them for the first time.", "其中首次购买者。"))
@@ -46,7 +47,8 @@ class Figures(Schema):
 
 def _shape(row: overview.Day) -> dict[str, Any]:
     return {
-        "day": clock.day_of(row.day), "gross": row.gross, "refunds": row.refunds, "net": row.net,
+        "day": clock.day_of(row.day), "gross": row.gross, "refunds": row.refunds,
+        "adjustments": row.adjustments, "net": row.net,
         "orders": row.orders, "buyers": row.buyers, "new_buyers": row.new_buyers,
     }  # fmt: skip
 

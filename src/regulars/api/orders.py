@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Field, Path, Router, Schema
 
 from regulars.api.events import Received, call, take_in
-from regulars.api.shapes import ERRORS, Cursor, CustomerId, IdentityIn, Limit, Page, Taken, actor, needs
+from regulars.api.shapes import ADJUSTMENTS, ERRORS, Cursor, CustomerId, IdentityIn, Limit, Page, Taken, actor, needs
 from regulars.api.wording import said
 from regulars.customers import queries as customers
 from regulars.kernel import clock
@@ -73,7 +73,8 @@ class OrderOut(Schema):
     channel: str = Field(description=said("Where it was bought.", "渠道。"))
     gross: int = Field(description=said("Before refunds, minor units.", "退款前金额（分）。"))
     refunds: int = Field(description=said("Refunds, minor units.", "退款（分）。"))
-    net: int = Field(description=said("After refunds, minor units.", "净额（分）。"))
+    adjustments: int = Field(description=ADJUSTMENTS)
+    net: int = Field(description=said("gross + adjustments - refunds, minor units.", "净额（分）。"))
     currency: str = Field(description=said("The business's currency.", "本位币。"))
     lines: list[LineOut] = Field(description=said("What was bought and given back.", "明细。"))
 
@@ -155,7 +156,8 @@ def list_orders(request: HttpRequest, customer_id: CustomerId, cursor: Cursor = 
     rows = [
         {
             "order_id": row.order_id, "at": clock.from_micros(row.at), "day": clock.day_of(row.day), "store": row.store,
-            "channel": row.channel, "gross": row.gross, "refunds": row.refunds, "net": row.net,
+            "channel": row.channel, "gross": row.gross, "refunds": row.refunds,
+            "adjustments": row.adjustments, "net": row.net,
             "currency": now.currency,
             "lines": [
                 {

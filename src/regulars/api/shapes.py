@@ -158,6 +158,10 @@ class ProfileOut(Schema):
     home_store: str | None = Field(description=said("Code of the home store.", "归属门店编码。"))
 
 
+ADJUSTMENTS = said(
+    "Discounts (negative) and fees such as postage, minor units: gross + adjustments - refunds = net.",
+    "优惠（负数）与运费等费用（分）：gross ＋ adjustments － refunds ＝ net。",
+)
 LAST_SEEN = said(
     "Day of the last sign of life in the business's zone: what the customer did, not what was noted about them. Null "
     "before the figures know them.",

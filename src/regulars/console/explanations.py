@@ -1,6 +1,6 @@
 """What figures, stages and groups are called and mean. The definitions stand with the code that computes them
-(analytics), with the cut-offs in force filled in; here are only those of single customers' figures, which belong to no
-metric.
+(analytics), with the cut-offs in force filled in; here are only those of single customers' figures and of columns,
+which are no metrics.
 """
 
 from dataclasses import dataclass
@@ -18,12 +18,43 @@ class About:
     text: Text
 
 
-_OF_A_CUSTOMER: dict[str, About] = {
+_OF_NO_METRIC: dict[str, About] = {
     "net": About(
         Text("Net spend", "净消费"),
         Text(
             "All purchases less refunds, in the business's currency. Orders in other currencies aren't in it.",
             "全部消费减去退款，以企业本位币计；其他币种的订单不计入。",
+        ),
+    ),
+    "sales_gross": About(
+        Text("Gross", "总额"),
+        Text(
+            "What was paid for lines of orders (price × quantity), before discounts and fees of the whole order and "
+            "before refunds. Gross + discounts and fees − refunds = net.",
+            "订单行的单价 × 数量之和，未计整单优惠、费用与退款。总额＋优惠与费用－退款＝净额。",
+        ),
+    ),
+    "sales_adjustments": About(
+        Text("Discounts and fees", "优惠与费用"),
+        Text(
+            "What orders came to beyond their paid lines: discounts and coupons on the whole order (negative), postage "
+            "and other fees (positive). Gross + discounts and fees − refunds = net.",
+            "订单总额与订单行之和的差额：整单优惠、优惠券为负，运费等费用为正。总额＋优惠与费用－退款＝净额。",
+        ),
+    ),
+    "sales_refunds": About(
+        Text("Refunds", "退款"),
+        Text(
+            "What was given back, on the day that it was given back.",
+            "退还给客户的金额，计入退款当天。",
+        ),
+    ),
+    "sales_net": About(
+        Text("Net", "净额"),
+        Text(
+            "What remains: gross + discounts and fees − refunds, in the business's currency. Orders in other "
+            "currencies aren't in it.",
+            "总额＋优惠与费用－退款，以企业本位币计；其他币种的订单不计入。",
         ),
     ),
     "gap": About(
@@ -83,8 +114,8 @@ _BY_METRIC = {"stage": "stages", "risk": "warnings", "new_buyers": "new_and_retu
 
 def of(key: str) -> About:
     """Raises KeyError for a figure that nobody has defined."""
-    if key in _OF_A_CUSTOMER:
-        about = _OF_A_CUSTOMER[key]
+    if key in _OF_NO_METRIC:
+        about = _OF_NO_METRIC[key]
         return About(about.name, about.text.filled(**cutoffs().said()))
     metric = metrics.METRICS[_BY_METRIC.get(key, key)]
     return About(metric.name, metric.explained(cutoffs()))

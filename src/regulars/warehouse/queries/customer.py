@@ -33,6 +33,11 @@ class Order:
     net: int
     lines: tuple[Line, ...]
 
+    @property
+    def adjustments(self) -> int:
+        """As of queries.sales.Sales."""
+        return self.net - self.gross + self.refunds
+
 
 @dataclass(frozen=True, slots=True)
 class Mood:

@@ -14,8 +14,8 @@ SPANS = (7, 28, 90, 365)
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure of the period and of the period before. Keys: gross, refunds (positive), net, orders, buyers,
-    new_buyers, returning_buyers, average_order (gross / orders, minor units, before refunds)."""
+    """A figure of the period and of the period before. Keys: gross, refunds (positive), adjustments, net, orders,
+    buyers, new_buyers, returning_buyers, average_order (gross / orders, minor units, before refunds)."""
 
     key: str
     now: int
@@ -37,6 +37,11 @@ class Day:
     buyers: int
     new_buyers: int
 
+    @property
+    def adjustments(self) -> int:
+        """As of queries.sales.Sales."""
+        return self.net - self.gross + self.refunds
+
 
 def figures(snapshot: Snapshot, *, days: int = 28) -> dict[str, Figure]:
     """Figures by key of the last `days` days that are over, anonymous sales included in the money.
@@ -50,9 +55,9 @@ def figures(snapshot: Snapshot, *, days: int = 28) -> dict[str, Figure]:
         gross, refunds, net, orders, buyers, average = found[0] if found else (0, 0, 0, 0, 0, 0)
         new = _new_buyers(snapshot, since, until)
         return {
-            "gross": gross, "refunds": refunds, "net": net, "orders": orders, "buyers": buyers,
-            "new_buyers": sum(new.values()), "returning_buyers": buyers - sum(new.values()),
-            "average_order": average,
+            "gross": gross, "refunds": refunds, "adjustments": net - gross + refunds, "net": net,
+            "orders": orders, "buyers": buyers, "new_buyers": sum(new.values()),
+            "returning_buyers": buyers - sum(new.values()), "average_order": average,
         }  # fmt: skip
 
     def ask() -> list[tuple[str, int, int]]:

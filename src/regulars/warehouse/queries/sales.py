@@ -27,6 +27,11 @@ class Sales:
     buyers: int
     average: int
 
+    @property
+    def adjustments(self) -> int:
+        """Discounts (negative) and fees such as postage: gross + these − refunds = net."""
+        return self.net - self.gross + self.refunds
+
 
 @dataclass(frozen=True, slots=True)
 class Buyers:
