@@ -156,3 +156,17 @@ def test_who_may_not_import_sees_none_of_it(people: dict[str, Any], tmp_path: Pa
         "/imports/1/cancel",
     ):
         assert client.post(address).status_code == 403
+
+
+def test_another_currency_is_refused_once_with_the_way_to_the_setting(client: Client, people: dict[str, Any]) -> None:
+    text = "order,date,quantity,price,customer id,currency\n1,2024-04-03,1,39.9,c1,GBP\n2,2024-04-04,2,88,c2,GBP\n"
+    client.force_login(people["admin"])
+    address = sent(client, text)
+    work()
+    page = client.get(address).content.decode()
+    started = client.post(f"{address}/start", fields(page)).content.decode()
+    for said in (page, started):
+        assert said.count("Rows in other currencies than CNY") == 1
+        assert 'class="alert-link" href="/settings#currency"' in said
+    client.force_login(people["marketer"])
+    assert "alert-link" not in client.get(address).content.decode()

@@ -16,10 +16,11 @@ from django.views.decorators.http import require_POST, require_safe
 from regulars.accounts import attempts, services
 from regulars.accounts.queries import actor_of
 from regulars.accounts.queries import staff as everybody
-from regulars.console import navigation
+from regulars.console import formatting, navigation
 from regulars.console.middleware import problem_response
 from regulars.console.requests import ConsoleRequest, back, page
 from regulars.console.toasts import toast
+from regulars.eventlog import queries as log
 from regulars.kernel import languages
 from regulars.kernel.errors import Forbidden, Invalid, NotFound, Problem, no_room
 from regulars.kernel.languages import Text
@@ -27,7 +28,11 @@ from regulars.kernel.languages import Text
 
 @page()
 def home(request: ConsoleRequest) -> HttpResponse:
-    """The first page that the role may see: the overview for most, the customers for those who serve them."""
+    """The first page that the role may see: the overview for most, the customers for those who serve them. Before there
+    is anything, whoever may say what the business is, is asked that.
+    """
+    if request.actor.may("settings.edit") and not formatting.business().version and not log.last_position():
+        return redirect("settings:first")
     entries = navigation.entries_for(request.actor)
     return redirect(entries[0].view) if entries else redirect("frame:me")
 

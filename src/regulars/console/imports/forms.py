@@ -84,7 +84,8 @@ def context(row: Import, problem: Problem | None = None) -> dict[str, Any]:
     faults: dict[str, list[Text]] = defaultdict(list)
     doubts: dict[str, list[Text]] = defaultdict(list)
     for fault in [*preview.faults, *([problem] if problem else [])]:
-        faults[fault.field or "file"].append(fault.text)
+        if fault.text not in faults[fault.field or "file"]:  # what starting says, the preview has said
+            faults[fault.field or "file"].append(fault.text)
     for field, text in preview.doubts:
         doubts[field].append(text)
     by_header = {header: target for target, header in mapping.columns.items()}
@@ -125,6 +126,7 @@ def context(row: Import, problem: Problem | None = None) -> dict[str, Any]:
         "columns": columns,
         "rows": rows,
         "ready": not preview.faults,
+        "foreign": any(fault.code == "foreign_currency" for fault in preview.faults),
         "faults": [text for texts in faults.values() for text in texts],
         "doubts": [text for texts in doubts.values() for text in texts],
         "people": [(name, label) for name, label, identity in offered if identity],

@@ -52,6 +52,10 @@ def overview(request: ConsoleRequest) -> HttpResponse:
     period = period if period in PERIODS else "7"
     days, _, before = PERIODS[period]
     moment = queries.snapshot()
+    if not moment.version:
+        arrived = log.last_position() > 0
+        context = {"moment": moment, "own": formatting.business(), "arrived": arrived}
+        return render(request, "console/overview/first.html", context)
     figures = queries.overview.figures(moment, days=days)
     series = queries.overview.series(moment, days=2 * days)
     risk = queries.risk.totals(moment)

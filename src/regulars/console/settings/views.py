@@ -13,6 +13,7 @@ from regulars.analytics import rfm
 from regulars.console import explanations, formatting
 from regulars.console.requests import ConsoleRequest, page
 from regulars.console.settings import form
+from regulars.console.settings.proposing import proposed
 from regulars.console.toasts import toast
 from regulars.kernel.errors import Faults, Problem
 from regulars.kernel.languages import Text
@@ -77,6 +78,29 @@ def settings(request: ConsoleRequest) -> HttpResponse:
         "groups": [(text, rfm.MEANING[key], f"group_{key}_en", f"group_{key}_zh") for key, text in rfm.GROUPS.items()],
     }
     return render(request, "console/settings/page.html", context, status=problem.status if problem else 200)
+
+
+@page(capability="settings.edit")
+def first(request: ConsoleRequest) -> HttpResponse:
+    """Asked once, before data comes in: what the business is, with proposals. The browser's zone comes in `zone`."""
+    if formatting.business().version:
+        return redirect("settings:page")
+    zone, problem = request.GET.get("zone", ""), None
+    values = {"name": ""} | proposed(zone=zone, languages=request.headers.get("Accept-Language", ""))
+    if request.method == "POST":
+        values = {name: request.POST.get(name, "").strip() for name in ("name", "zone", "currency", "region")}
+        try:
+            services.change_settings(
+                name=values["name"], zone=values["zone"], currency=values["currency"], region=values["region"],
+                by=request.actor,
+            )  # fmt: skip
+        except Problem as fault:
+            problem = fault
+        else:
+            toast(request, Text("Saved. Now the data.", "已保存，接下来接入数据。"))
+            return redirect("overview:page")
+    context = _choices(formatting.locale()) | {"values": values, "problem": problem, "asked": bool(zone or problem)}
+    return render(request, "console/settings/first.html", context, status=problem.status if problem else 200)
 
 
 @page(capability="settings.edit")

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 import duckdb
 import pyarrow
 
+from regulars.accounts.queries import business
 from regulars.kernel import clock
 from regulars.kernel.errors import Invalid
 from regulars.kernel.languages import Text
@@ -68,15 +69,18 @@ def snapshot() -> Snapshot:
     cursor.execute("BEGIN TRANSACTION READ ONLY")
     state = engine.meta("refresh", {}, pen=cursor)
     kept, header = _kept(cursor, state)
+    if not state:  # nothing was judged yet: the day is the one that the first refresh would judge at
+        own = business()
+        state = {"as_of": clock.day_number(clock.today(own.zone)), "currency": own.currency, "zone": own.zone}
     # What is shown is as old as its oldest part.
     refreshed = min(state["refreshed_at"], header["refreshed_at"]) if kept else state.get("refreshed_at")
     return Snapshot(
         version=state.get("version", 0),
         live=engine.meta("live", 0, pen=cursor),
-        as_of=state.get("as_of", clock.day_number(clock.now().date())),
+        as_of=state["as_of"],
         refreshed_at=None if refreshed is None else clock.from_micros(refreshed),
-        currency=state.get("currency", "CNY"),
-        zone=state.get("zone", "Asia/Shanghai"),
+        currency=state["currency"],
+        zone=state["zone"],
         _cursor=cursor,
         _kept=kept,
     )

@@ -18,7 +18,7 @@
     return value;
   }
   function writer(unit, currency, compact) {
-    var how = unit === "percent" ? { style: "percent", maximumFractionDigits: 1 }
+    var how = unit === "percent" ? { style: "percent", minimumFractionDigits: compact ? 0 : 1, maximumFractionDigits: 1 }
       : unit === "money" ? { style: "currency", currency: currency, currencyDisplay: "narrowSymbol", maximumFractionDigits: compact ? 1 : 2 }
       : { maximumFractionDigits: 1 };
     if (compact && unit !== "percent") { how.notation = "compact"; if (unit === "money") how.minimumFractionDigits = 0; }
@@ -98,7 +98,7 @@
     option.series = (option.series || []).map(function (s) {
       if (s.type === "line") return merged({ showSymbol: (s.data || []).length < 3, symbolSize: 6, lineStyle: { width: 2 }, emphasis: { focus: "series" } }, s);
       if (s.type === "bar") return merged({ barMaxWidth: 28, itemStyle: { borderRadius: s.stack ? 0 : 2 }, emphasis: { focus: "series" } }, s);
-      if (s.type === "heatmap") return merged({ label: { show: roomy, formatter: function (p) { return short(p.value[2]); } }, itemStyle: { borderColor: surface, borderWidth: 2, borderRadius: 3 }, emphasis: { itemStyle: { borderColor: ink, borderWidth: 1 } } }, s);
+      if (s.type === "heatmap") return merged({ label: { show: roomy, formatter: function (p) { return (data.unit === "percent" ? exact : short)(p.value[2]); } }, itemStyle: { borderColor: surface, borderWidth: 2, borderRadius: 3 }, emphasis: { itemStyle: { borderColor: ink, borderWidth: 1 } } }, s);
       var last = s.type === "sankey" ? Math.max.apply(null, s.data.map(function (n) { return n.depth || 0; })) : 0;
       // on a phone a column's month stands over it once, and its nodes say their stage alone
       var narrow = s.type === "sankey" && last && wide < 560, gap = (wide - 24) / (last || 1);

@@ -10,6 +10,12 @@
     });
   }
 
+  // --- at first start: the page asks again with the zone that the browser is in, and proposes by it.
+  if (document.querySelector("[data-ask-zone]")) {
+    var zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    if (zone) location.replace("?zone=" + encodeURIComponent(zone));
+  }
+
   // --- toasts: what was done goes away by itself, unless it can be undone or is a fault; hovering keeps it.
   function arm(toast) {
     if (toast.dataset.armed) return;
