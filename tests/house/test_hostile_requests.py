@@ -1,15 +1,20 @@
 """Requests that are no requests, at the port of a whole server: the right 4xx, bounded memory, and it lives on."""
 
 import gzip
+import os
+import re
 import resource
 import socket
+import sqlite3
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import httpx
 import psutil
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.house.conftest import Server
 from tests.house.test_serve import ADD_WRITE_KEY, script
@@ -148,3 +153,106 @@ def test_many_half_sent_forms_hold_up_nobody(asked: Server) -> None:
     finally:
         for line in lines:
             line.close()
+
+
+def sent(first: str = "POST /v1/track HTTP/1.1", *headers: str, end: str = "\r\n", length: bool = True) -> str:
+    """A request for one event; ID stands for its message id, LEN for its length."""
+    body = '{"type":"track","event":"Odd","userId":"u1","messageId":"ID"}'
+    key = f"Authorization: Basic {b64encode(b'rw_test:').decode()}"
+    told = [f"Content-Length: {len(body) + 8}"] if length else []
+    lines = [first, "Host: localhost", key, *headers, *told, "", ""]
+    return end.join(line.replace("LEN", str(len(body) + 8)) for line in lines) + body
+
+
+POST = "POST /v1/track HTTP/1.1"
+ODD = [
+    sent(), sent(POST, "Content-Length: LEN"), sent(POST, "Content-Length: 5"), sent(POST, "X: y\r\n z"),
+    *(
+        sent(POST, line, length=False)
+        for line in (
+            "Content-Length: LEN, LEN", "Content-Length: +LEN", "Content-Length: 000LEN", "Content-Length: 0x10",
+            "Content-Length:\tLEN\t", "Content-Length:\x0bLEN", "Content-Length : LEN", "content-LENGTH:LEN",
+        )
+    ),
+    *(
+        sent(POST, line)
+        for line in (
+            "Content_Length: 5", "X : y", ": x", "X: a\nTransfer-Encoding: chunked", "X: a\rTransfer-Encoding: chunked",
+            "X: a\0b", "X: y\r\n Transfer-Encoding: chunked", "Transfer-Encoding: xchunked",
+            "Transfer-Encoding : chunked", "Host: evil.example", "Connection: content-length",
+            "Connection: close, keep-alive", "Expect: 100-continue", "TE: trailers", "X: " + "x" * 5000,
+        )
+    ),
+    *(
+        sent(first)
+        for first in (
+            "POST http://localhost/v1/track HTTP/1.1", "POST http://evil.example/v1/track HTTP/1.1",
+            "POST /v1/track HTTP/1.0", "post /v1/track HTTP/1.1", "POST  /v1/track HTTP/1.1", "POST /v1/track#x HTTP/1.1",
+            "POST /v1%2ftrack HTTP/1.1", "POST /x/../v1/track HTTP/1.1", "POST /v1/%74rack HTTP/1.1",
+            "POST /v1/track?writeKey=bad HTTP/1.1", "GET /v1/track HTTP/1.1",
+        )
+    ),
+    *(
+        sent(POST, line, length=False).partition("\r\n\r\n")[0] + "\r\n\r\n0\r\n\r\n"
+        for line in ("tRaNsFeR-eNcOdInG: chunked", "Transfer-Encoding:\tchunked", "Transfer-Encoding: chunked, chunked")
+    ),
+    sent(end="\n"), "\r\n" + sent(), sent(POST + "\r\n X: folded"), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+]  # fmt: skip
+LAST = "GET /v1/last HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+def verdicts(port: int, odd: list[str], ids: list[str]) -> list[bytes]:
+    """The statuses of all that comes back for these in a row, each event under its id."""
+    whole = "".join(one.replace("ID", id) for one, id in zip(odd, ids, strict=True)) + LAST
+    answer = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as line, suppress(ConnectionError):
+        line.sendall(whole.encode("latin-1"))
+        while piece := line.recv(65_536):
+            answer += piece
+    return re.findall(rb"HTTP/1\.[01] (\d+)", answer)
+
+
+def test_port_and_web_server_have_one_opinion_on_every_odd_request(
+    asked: Server, wait_for: Callable[..., None]
+) -> None:
+    """The same goes through the port and right to the web server behind it: the same answers, and the same stored."""
+    assert asked.process is not None
+    listened = {
+        one.laddr.port
+        for child in psutil.Process(asked.process.pid).children()
+        for one in child.net_connections("inet")
+        if one.status == psutil.CONN_LISTEN
+    }
+    (behind,) = listened - {asked.port}
+    tried: list[str] = []
+
+    def stored() -> list[str]:
+        with sqlite3.connect(asked.home / "regulars.sqlite3", timeout=30) as database:
+            rows = database.execute("SELECT message_id FROM eventlog_event WHERE name = 'Odd'").fetchall()
+        return sorted(id for (id,) in rows)
+
+    def compare(odd: list[str]) -> None:
+        ids = [f"{len(tried) + place:09d}" for place in range(len(odd))]
+        tried.extend(ids)
+        ways = [verdicts(port, odd, [way + id for id in ids]) for way, port in (("p", asked.port), ("w", behind))]
+        assert ways[0] == ways[1], odd
+
+    for one in ODD:
+        compare([one])
+
+    @settings(
+        max_examples=int(os.environ.get("REGULARS_TEST_EXAMPLES", "30")), deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(st.lists(st.sampled_from(ODD[:1] * 5 + ODD), min_size=2, max_size=4))
+    def pipelined(odd: list[str]) -> None:
+        compare(odd)
+
+    pipelined()
+    end = sent().replace("ID", "zend000000")
+    assert verdicts(asked.port, [end], [""])[:1] == [b"200"]
+    wait_for(lambda: "zend000000" in stored(), 60, "the last event")
+    found = stored()
+    assert len(found) == len(set(found)), "stored at most once"
+    ways = [{id[1:] for id in found if id[0] == way} for way in "pw"]
+    assert ways[0] == ways[1] and ways[0]
