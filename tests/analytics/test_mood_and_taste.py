@@ -8,7 +8,7 @@ from tests.analytics.conftest import Shop
 from tests.analytics.test_customers_are_judged import TODAY, judged
 from tests.analytics.world import World
 
-DEAR = Thresholds(basket=(100, 200, 300, 400))
+DEAR = Thresholds(basket=(100, 200, 400, 800))
 
 
 @pytest.mark.parametrize(
@@ -50,15 +50,16 @@ def test_the_latest_word_within_a_year_decides_of_all_that_one_person_was_known_
 @pytest.mark.parametrize(
     ("orders", "reduced", "amount", "taste"),
     [
-        (4, 2, 100, "price"),
+        (3, 2, 100, "price"),
         (10, 3, 500, "price"),
+        (3, 1, 500, None),  # a third, but once isn't a habit
         (10, 2, 500, None),
         (10, 1, 500, None),
         (11, 1, 401, "quality"),
-        (4, 0, 401, "quality"),
-        (4, 0, 400, None),  # not above the top fifth's cut
-        (3, 3, 100, None),  # too few orders
-        (3, 0, 900, None),
+        (3, 0, 401, "quality"),
+        (3, 0, 400, None),  # not above the cut of the top two fifths
+        (2, 2, 100, None),  # too few orders
+        (2, 0, 900, None),
     ],
 )
 def test_orders_say_the_taste(

@@ -448,7 +448,7 @@ def test_the_list_is_narrowed_by_mood_and_taste(judged: dict[str, int], as_role:
     assert "李明" in found and "王小雨" not in found and "情绪：不满" in found
     assert "李明" not in client.get("/customers?mood=happy").content.decode()
     dear = client.get("/customers?taste=quality").content.decode()  # ¥80 a time, nothing off, the dearest of all
-    assert "李明" not in dear  # but not above the top fifth's own cut
+    assert "李明" in dear and "王小雨" not in dear
     assert "偏好：品质导向" in dear
 
 

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from regulars.accounts.actors import SYSTEM
 from regulars.cli.demo import evaluation
 from regulars.customers import queries as customers
+from regulars.customers import services
 from regulars.demo import loading
 from regulars.demo.evaluation import loaded
 from regulars.demo.world import world
@@ -68,17 +69,53 @@ def test_people_can_be_found_and_their_timeline_is_theirs(warehouse: Path) -> No
 def test_what_was_planted_is_found(warehouse: Path) -> None:
     loading.load(world(5, 1200, LAST), by=SYSTEM)
     refresh.full()
-    gone, thrifty, choosy, weekly, store, seasons = loaded()
-    assert gone.recall is not None and gone.recall > 0.8
-    assert thrifty.precision is not None and thrifty.precision > 0.7
-    assert choosy.precision is not None and choosy.precision > 0.7
-    assert weekly.precision is not None and weekly.precision > 0.9
-    assert weekly.recall is not None and weekly.recall > 0.8
-    assert (store.hits, store.planted, store.found) == (1, 1, 1)
-    assert seasons.hits >= seasons.planted - 1
+    findings = loaded()
+    # Everybody who was planted is counted; of whom never bought, nothing can be known.
+    assert [(one.planted, one.knowable) for one in findings] == [
+        (272, 226), (313, 267), (200, 171), (71, 71), (587, 587), (43, 43), (1, 1), (8, 8),
+    ]  # fmt: skip
+    # The least of precision and recall: a point or two below what was measured.
+    floors = [(0.52, 0.90), (0.82, 0.57), (0.52, 0.49), (0.97, 0.87), (1, 1), (1, 1), (1, 1), (1, 1)]
+    for one, (precision, recall) in zip(findings, floors, strict=True):
+        assert one.precision is not None and one.precision >= precision, one
+        assert one.recall is not None and one.recall >= recall, one
     said: list[str] = []
     evaluation().function(said.append)
-    assert len(said) == 6
+    assert len(said) == len(findings)
+    price = findings[1]
+    assert said[1] == (
+        "价格敏感（偏好）：埋设 313，其中 267 可知（其余从未购买），"
+        f"找到 {price.found}，其中正确 {price.hits}：查准率 {price.precision:.0%}，查全率 {price.recall:.0%}"
+    )
+    assert said[4].startswith("后来确认为客户的匿名访客：埋设 587，找到 587，其中正确 587：")
+
+
+def test_the_evaluation_holds_the_products_own_answer_against_the_truths(warehouse: Path) -> None:
+    loading.load(world(5, 150, LAST), by=SYSTEM)
+    refresh.full()
+    with engine.writing() as pen:  # a product that takes everybody for a bargain hunter, and knows no rhythm
+        pen.execute("UPDATE scores SET taste = 'price', gap_days = 60")
+        pen.execute("UPDATE events SET score = 0 WHERE name = 'Survey Answered'")
+    _, thrifty, choosy, weekly, _, _, store, _ = loaded()
+    assert (thrifty.recall, choosy.found, weekly.found) == (1, 0, 0)
+    assert thrifty.hits == thrifty.knowable < thrifty.planted
+    assert thrifty.precision is not None and thrifty.precision < 0.5
+    assert (store.found, store.hits) == (0, 0)  # too few answers in a world so small
+
+
+def test_two_people_taken_for_one_or_one_for_two_are_told(warehouse: Path) -> None:
+    loading.load(world(5, 150, LAST), by=SYSTEM)
+    refresh.full()
+    told = json.loads(loading.truths_file().read_text(encoding="utf-8"))
+    whole = {one.what.en: one for one in loaded()}["Browsers that turned out to be customers"]
+    key, other = told["truths"]["browsed_first"][:2]
+    two = customers.roots_of(told["records"][key] for key in (key, other))
+    services.merge(source=two[told["records"][other]], target=two[told["records"][key]], by=SYSTEM)
+    feed.catch_up()
+    refresh.full()
+    after = {one.what.en: one for one in loaded()}["Browsers that turned out to be customers"]
+    assert (whole.hits, whole.planted) == (whole.planted, whole.knowable)
+    assert after.hits == whole.hits - 2
 
 
 def test_without_a_world_evaluating_says_what_to_do(warehouse: Path) -> None:

@@ -29,15 +29,18 @@ TASTES: dict[str, Text] = {
     "price": Text(en="Price-sensitive", zh="价格敏感"),
     "quality": Text(en="Quality-oriented", zh="品质导向"),
 }
-TASTE_ORDERS = 4
+TASTE_ORDERS = 3
+REDUCED_ORDERS = 2
 REDUCED_PERCENT = 30
 FULL_PRICE_PERCENT = 10
 TASTE_MEANING = Text(
-    en="From four orders on. Price-sensitive: at least 30 % of the orders were paid with something off (a coupon, a "
-    "discount). Quality-oriented: less than 10 % were, and the average order is in the top fifth of all buyers. Empty "
-    "otherwise.",
-    zh="满四单后判断。价格敏感：至少 30% 的订单付款时有减免（优惠券、折扣）。品质导向：有减免的订单不到 10%，且"
-    "客单价处于全体购买客户的最高五分之一。其余为空。",
+    en="From three orders on. Price-sensitive: at least two orders and 30 % of them were paid with something off (a "
+    "coupon, a discount). Quality-oriented: less than 10 % were, and the average order before discounts and refunds is "
+    "in the top two fifths of all buyers. Empty otherwise. It is an inference: many cheap things and a few dear "
+    "ones can make the same average.",
+    zh="满三单后判断。价格敏感：至少两单且 30% 以上的订单付款时有减免（优惠券、折扣）。品质导向：有减免的订单不到 10%，"
+    "且平均每单金额（优惠与退款前）处于全体购买客户的前五分之二。其余为空。这只是推断：多件平价商品与少量高价商品，"
+    "平均金额可能相同。",
 )
 
 
@@ -78,8 +81,9 @@ def mood(
 def taste(orders: ir.Value, reduced: ir.Value, gross: ir.Value, thresholds: Thresholds) -> ir.Value:
     """The key of the taste of a customer with so many orders, so many of them `reduced` (paid with something off)."""
     asked = orders >= TASTE_ORDERS
-    dear = gross > orders * thresholds.basket[3]
+    dear = gross > orders * thresholds.basket[2]
+    often = (reduced >= REDUCED_ORDERS) & (reduced * 100 >= orders * REDUCED_PERCENT)
     return ibis.cases(
-        (asked & (reduced * 100 >= orders * REDUCED_PERCENT), "price"),
+        (asked & often, "price"),
         (asked & (reduced * 100 < orders * FULL_PRICE_PERCENT) & dear, "quality"),
     )

@@ -207,7 +207,7 @@ class Worth(Schema):
     )
     taste: Literal["price", "quality"] | None = Field(
         description=said(
-            "Price-sensitive or quality-oriented; from four orders on.", "价格敏感或品质导向；满四单后判断。"
+            "Price-sensitive or quality-oriented; from three orders on.", "价格敏感或品质导向；满三单后判断。"
         )
     )
     last_order: date | None = Field(description=said("Day of the last order.", "最近下单日期。"))

@@ -93,15 +93,18 @@ def _evaluate(say: "Say") -> None:
     from regulars.kernel.languages import Text
 
     line = Text(
-        "{what}: planted {planted:,}, found {found:,}, precision {precision}, recall {recall}",
-        "{what}：埋设 {planted:,}，找到 {found:,}，查准率 {precision}，查全率 {recall}",
+        "{what}: planted {planted:,}{known}, found {found:,}, right {hits:,}: precision {precision}, recall {recall}",
+        "{what}：埋设 {planted:,}{known}，找到 {found:,}，其中正确 {hits:,}：查准率 {precision}，查全率 {recall}",
     )
+    some = Text(", {knowable:,} of them could be known ({why})", "，其中 {knowable:,} 可知（{why}）")
     for one in loaded():
         shares = {
             name: "–" if share is None else f"{share:.0%}"
             for name, share in (("precision", one.precision), ("recall", one.recall))
         }
-        say(str(line.filled(what=one.what, planted=one.planted, found=one.found, **shares)))
+        known = "" if one.why is None else str(some.filled(knowable=one.knowable, why=one.why))
+        counts = {"planted": one.planted, "found": one.found, "hits": one.hits}
+        say(str(line.filled(what=one.what, known=known, **counts, **shares)))
 
 
 def _load(made: "World", *, feeding: bool) -> None:

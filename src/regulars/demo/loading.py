@@ -41,7 +41,7 @@ def load(world: World, *, by: Actor, feeding: bool = True, report: Report | None
     tell = report or (lambda what, many: None)
     for store in chain.STORES:
         save_store(code=store.name, name=store.name, by=by)
-    records = _people(world, by, tell)
+    records, earlier = _people(world, by, tell)
     if feeding:
         feed.catch_up()
     new = read = 0
@@ -57,7 +57,7 @@ def load(world: World, *, by: Actor, feeding: bool = True, report: Report | None
         feed.catch_up()
     _begun_file().unlink(missing_ok=True)
     keys = world.customers["key"].to_pylist()
-    told = {"truths": world.truths(), "records": dict(zip(keys, records.tolist(), strict=True))}
+    told = {"truths": world.truths(), "records": dict(zip(keys, records.tolist(), strict=True)), **earlier}
     truths_file().write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
     return new
 
@@ -82,33 +82,41 @@ def _begun_file() -> Path:
 
 
 def truths_file() -> Path:
-    """Where `load` leaves what was planted: {"truths": as of World, "records": customer's key → record id}."""
+    """Where `load` leaves what was planted: {"truths": as of World, "records": customer's key → record id, "browsers"
+    and "desks": the same of what was made of their device or member card alone, before them}."""
     return Path(settings.HOME) / "demo-truths.json"
 
 
-def _people(world: World, by: Actor, tell: Report) -> NDArray[np.int64]:
-    """Everybody's record, by row of world.customers."""
+def _people(world: World, by: Actor, tell: Report) -> tuple[NDArray[np.int64], dict[str, dict[str, int]]]:
+    """Everybody's record, by row of world.customers; and, by key, what devices and member cards made before them.
+
+    Who browsed first comes as a device, some with a member card as well, and only then as themselves: that all of it is
+    one customer is for resolving to find out.
+    """
     ids = np.zeros(world.customers.num_rows, dtype=np.int64)
+    before: dict[str, dict[str, int]] = {"browsers": {}, "desks": {}}
     done = 0
     for batch in world.customers.to_batches(max_chunksize=PEOPLE):
         known: list[tuple[int, dict[str, Any]]] = []
         others: list[tuple[int, dict[str, Any]]] = []
         for place, row in enumerate(batch.to_pylist(), done):
             (known if row["known"] else others).append((place, row))
+        people = [row for _, row in (*others, *known)]
+        devices = [row for row in people if not row["known"] or row["browsed_first"]]
+        cards = [row for row in devices if row["met"] and row["member_card"]]
+        for name, kind, rows in (("browsers", "anonymous_id", devices), ("desks", "member_card", cards)):
+            claims = [Claim(((kind, row[kind]),), {}, clock.from_micros(row["first_seen"])) for row in rows]
+            made = [record for record in resolve(claims) if record is not None]
+            before[name] |= dict(zip((row["key"] for row in rows), made, strict=True))
         outcomes = import_customers([_row(row) for _, row in known], by=by)
         for (place, _), outcome in zip(known, outcomes, strict=True):
             assert outcome.customer_id is not None, outcome.problems
             ids[place] = outcome.customer_id
-        claims = [
-            Claim((("anonymous_id", row["anonymous_id"]),), {}, clock.from_micros(row["first_seen"]))
-            for _, row in others
-        ]
-        for (place, _), record in zip(others, resolve(claims), strict=True):
-            assert record is not None
-            ids[place] = record
+        for place, row in others:
+            ids[place] = before["browsers"][row["key"]]
         done += batch.num_rows
         tell("customers", done)
-    return ids
+    return ids, before
 
 
 def _row(person: dict[str, Any]) -> CustomerRow:

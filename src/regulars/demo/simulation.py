@@ -79,6 +79,7 @@ class People:
         joined = np.where(early, start - rng.integers(1, 700, size), start + rng.integers(0, days, size))
         self.joined = joined * DAY + _local(rng.integers(9 * 3600, 21 * 3600, size))
         self.first_seen = np.where(early, start, joined - rng.integers(0, 15, size))
+        self.browsed_first = ~self.visitor & ~early & (self.first_seen < joined)
         self.last_seen = np.where(self.visitor, self.first_seen + rng.integers(0, 40, size), last)
         self.type = rng.choice(3, size, p=[0.5, 0.3, 0.2])
         weight = np.array([s.weight for s in chain.STORES])
@@ -354,6 +355,7 @@ class Simulation:
             },
             "price_sensitive": np.flatnonzero((p.type == PRICE_SENSITIVE) & ~p.visitor).tolist(),
             "quality_oriented": np.flatnonzero((p.type == QUALITY) & ~p.visitor).tolist(),
+            "browsed_first": np.flatnonzero(p.browsed_first).tolist(),
             "weekly": {
                 "customers": np.flatnonzero(p.rhythm).tolist(),
                 "weekday": p.weekday[p.rhythm].tolist(),

@@ -12,11 +12,15 @@ from regulars.demo import chain
 from regulars.demo.rendering import Renderer
 from regulars.demo.simulation import DAY, Simulation
 
+MET = 0.1
+"""Of those who browsed before they joined: of how many the shop knew a member card already."""
+
 
 class World:
     """`customers`: one row each (key, anonymous_id, known, name, phone as +86…, email, member_card, city, birthday,
-    joined µs, consents, channel); those who never become known have nulls but an anonymous_id. `batches` gives what
-    happens; `truths` what was planted, by keys.
+    joined µs, consents, channel, browsed_first: seen on days before they joined, met: a member card of theirs was known
+    by then); those who never become known have nulls but an anonymous_id. `batches` gives what happens; `truths` what
+    was planted, by keys.
     """
 
     def __init__(self, seed: int, customers: int, last_day: date, browsing: float = 1.0) -> None:
@@ -46,7 +50,7 @@ class World:
 
         for part in (found["leaving"], found["weekly"]):
             part["customers"] = named(part["customers"])
-        for part in ("price_sensitive", "quality_oriented"):
+        for part in ("price_sensitive", "quality_oriented", "browsed_first"):
             found[part] = named(found[part])
         return found
 
@@ -90,6 +94,7 @@ def _customers(seed: int, simulation: Simulation) -> pa.Table:
     cities = pa.array([s.city for s in chain.STORES])
     born = -rng.integers(0, 365 * 40, size) + 365 * 36  # 1966 to 2005
     birthday = pc.cast(pa.array(born.astype(np.int32)), pa.date32())
+    met = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, 5])))
     return pa.table(
         {
             "key": join("demo-", digits),
@@ -106,6 +111,8 @@ def _customers(seed: int, simulation: Simulation) -> pa.Table:
             "birthday": shown(birthday, known & (rng.random(size) < 0.7)),
             "joined": shown(pa.array(people.joined), known),
             "first_seen": pa.array(people.first_seen * DAY - chain.OFFSET_SECONDS * 1_000_000),
+            "browsed_first": pa.array(people.browsed_first),
+            "met": pa.array(people.browsed_first & (met.random(size) < MET)),
             "consents": pa.array(people.consents),
             "channel": pa.array(chain.MESSAGE_CHANNELS).take(pa.array(people.channel)),
         }
