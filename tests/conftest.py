@@ -91,10 +91,13 @@ def spark_connect(request: pytest.FixtureRequest) -> Iterator[str]:
     if request.param == "spark":
         address = os.environ.get("REGULARS_TEST_SPARK")
         if not address:
-            pytest.skip("no Spark with Java runs here: `make spark` installs one, starts it and runs these tests")
+            pytest.skip(
+                "REGULARS_TEST_SPARK names no Spark: run `make spark` (it installs one, starts it and runs these tests on it)"
+            )
         yield address
         return
-    pysail = pytest.importorskip("pysail.spark")
+    import pysail.spark as pysail  # of the development packages: where it is missing, tests fail
+
     server = pysail.SparkConnectServer(ip="127.0.0.1", port=0)
     server.start(background=True)
     host, port = server.listening_address

@@ -33,6 +33,7 @@ def listens(port: int) -> bool:
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started below is stopped
     folder, command = Path(sys.argv[1]), sys.argv[sys.argv.index("--") + 1 :]
     home = next(folder.glob("lib/python3*/site-packages/pyspark")).resolve()
     with tempfile.TemporaryDirectory(prefix="regulars-spark-") as scratch, contextlib.ExitStack() as running:

@@ -120,7 +120,6 @@ def test_folds_of_some_customers_are_the_same_on_both(engines: tuple[Duck, Any, 
 
 
 def test_a_spark_that_is_not_there_is_told_of_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("pyspark")
     from regulars.analytics.engines import spark
 
     monkeypatch.setattr(spark, "RETRIES", 1)

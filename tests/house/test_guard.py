@@ -24,7 +24,7 @@ NewServer = Callable[[], Server]
 def orders(server: Server) -> int:
     done = server.cli("figures", "--json")
     assert done.returncode == 0, done.stderr
-    found: int = json.loads(done.stdout)["anonymous"]["orders"]
+    found: int = json.loads(done.stdout)["anonymous"]["orders_sold"]
     return found
 
 

@@ -44,7 +44,6 @@ assert receiving.accept(payloads, source="track:1") == [None] * len(payloads)
 @pytest.fixture(scope="module")
 def spark() -> Iterator[str]:
     """Sail's Connect server, a process of its own."""
-    pytest.importorskip("pysail")
     port = free_port()
     started = subprocess.Popen(
         [str(Path(sys.executable).parent / "sail"), "spark", "server", "--ip", "127.0.0.1", "--port", str(port)],

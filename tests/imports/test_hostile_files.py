@@ -17,6 +17,7 @@ import xlsxwriter
 from regulars.imports import queries, reading, services
 from regulars.imports.reading import apart
 from regulars.kernel.errors import Problem
+from regulars.kernel.languages import Text
 from tests.imports.worlds import imported, log, rejects, uploaded, written
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("home")]
@@ -96,41 +97,111 @@ def not_utf8() -> bytes:
     return whole.replace(b"teapot", b"\xfe\xffapot")
 
 
+SAID: dict[str, tuple[str, str]] = {
+    "not_a_table": (
+        "This isn't a table. Give a CSV, Excel (.xlsx, .xls) or Parquet file.",
+        "这不是表格文件，请提供 CSV、Excel（.xlsx、.xls）或 Parquet 文件。",
+    ),
+    "nul": (
+        "Line {line} contains NUL bytes: the file is damaged, or this isn't a table. Export it again as CSV (UTF-8), "
+        "Excel (.xlsx) or Parquet.",
+        "第 {line} 行包含 NUL 字节：文件已损坏，或不是表格。请重新导出为 CSV（UTF-8）、Excel（.xlsx）或 Parquet 文件。",
+    ),
+    "line_too_long": (
+        "Line {line} is longer than 1,000,000 bytes: this isn't a table, or a quotation mark is missing.",
+        "第 {line} 行超过 1,000,000 字节：这可能不是表格，或缺少引号。",
+    ),
+    "row_too_long": (
+        "Row {line} has more than 1,000,000 characters: this isn't a table of orders, customers or events.",
+        "第 {line} 行超过 1,000,000 个字符：这不是订单、客户或事件的表格。",
+    ),
+    "too_many_columns": (
+        "The file has {columns} columns; 500 are possible. Is the delimiter right?",
+        "文件有 {columns} 列，最多支持 500 列。请检查分隔符是否正确。",
+    ),
+    "empty": ("The file has no rows.", "文件中没有任何数据行。"),
+    "header_only": ("The file has no rows that can be read.", "文件中没有可读取的数据行。"),
+    "unclosed_quote": (
+        "A quotation mark in or after line {line} is never closed, or a cell there is longer than 131,072 characters. "
+        "Mend the file there, or export it again.",
+        "第 {line} 行或其后有引号没有配对，或有单元格超过 131,072 个字符。请修正后重试，或重新导出。",
+    ),
+    "encoding": (
+        "The file's characters can't be read: it isn't written in {encoding}. Save it as “CSV UTF-8” and try again.",
+        "无法识别文件的字符编码（不是 {encoding}）。请另存为“CSV UTF-8”后重试。",
+    ),
+    "broken_gzip": (
+        "The compressed file is broken or only half there. Copy or export it again.",
+        "压缩文件已损坏或不完整，请重新复制或导出。",
+    ),
+    "unpacked_too_big": (
+        "Unpacked, this file is far bigger than it looks. Save the table as CSV and import that.",
+        "文件解压后体积异常庞大，请另存为 CSV 后再导入。",
+    ),
+    "packed_twice": (
+        "There is another packed file inside. Unpack it first.",
+        "压缩包内还是压缩文件，请先解压。",
+    ),
+    "zip": (
+        "This is a zip archive. Unpack it and give the table inside.",
+        "这是 zip 压缩包，请解压后上传其中的表格。",
+    ),
+    "broken_excel": (
+        "The Excel file is broken or only half there. Open and save it again, or save it as CSV.",
+        "Excel 文件已损坏或不完整。请重新打开并保存，或另存为 CSV。",
+    ),
+    "broken_parquet": (
+        "The Parquet file is broken or only half there. Copy or export it again.",
+        "Parquet 文件已损坏或不完整，请重新复制或导出。",
+    ),
+    "password": (
+        "The Excel file is locked with a password. Open it, remove the password and save it, or save it as CSV.",
+        "Excel 文件设有密码。请打开文件、取消密码并保存，或另存为 CSV。",
+    ),
+}
+"""What is wrong, where, and what to do: by code, or by what is told otherwise under the same code."""
+CODE = {"row_too_long": "line_too_long", "header_only": "empty"}
+
+
+def said(key: str, **values: object) -> Text:
+    return Text(*SAID[key]).filled(**values)
+
+
 @pytest.mark.parametrize(
-    ("data", "code"),
+    ("data", "key", "where"),
     [
-        (b"\xff\xd8\xff\xe0 a picture", "not_a_table"),
-        (b"%PDF-1.7 a document", "not_a_table"),
-        (bytes(range(256)) * 40, "nul"),
-        (b"title\na,\0b\n1,2\n2,3\n", "nul"),
-        (b"," * 10_000_000, "line_too_long"),
-        (HEADER.encode() + b"," * 10_000_000 + b"\n", "line_too_long"),
-        (b",".join(b"c%d" % i for i in range(600)) + b"\n", "too_many_columns"),
-        (b"\n\n  \n", "empty"),
-        (HEADER.encode(), "empty"),
-        (HEADER.encode() + b'1,2024-01-01,"2,3\n' + b"1,2024-01-01,1,1,7\n" * 20_000, "unclosed_quote"),
-        (b"\xef\xbb\xbfa,b\n\xff\xfe,1\n", "encoding"),
-        (gzip.compress(b"a,b\n" + b"1,2\n" * 100_000)[:-40], "broken_gzip"),
-        (gzip.compress(b"1,2\n" * 50_000_000, 9), "unpacked_too_big"),
-        (gzip.compress(gzip.compress(b"a,b\n1,2\n")), "packed_twice"),
-        (zipped(**{"orders.csv": b"a,b\n1,2\n"}), "zip"),
-        (b"PK\x03\x04 cut off", "broken_excel"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "broken_excel"),
-        (zipped(**{"[Content_Types].xml": b"<Types/>", "xl__workbook.xml": b"<x"}), "broken_excel"),
-        (bomb(), "unpacked_too_big"),
-        (lying(bomb()), "broken_excel"),
-        (b"PAR1 cut off", "broken_parquet"),
-        (codecs.BOM_UTF8, "empty"),
-        (HEADER.encode() + b"1,2024-01-01,1,5," + b"x" * 200_000 + b"\n", "unclosed_quote"),
-        (HEADER.encode() + b'1,2024-01-01,1,5,"' + b"x" * 99 + b"\n" * 2_000_000 + b'"\n', "unclosed_quote"),
-        (excel("xl/worksheets/sheet1.xml", lambda xml: xml.replace(b"<sheetData>", b"<x>", 1)), "empty"),
-        (laughing(), "broken_excel"),
-        (with_cell(1_048_576, "XFD1048576"), "unpacked_too_big"),
-        (with_cell(4_294_967_295, "ZZZZZZZ99999999"), "broken_excel"),
-        (excel("xl/sharedStrings.xml", lambda xml: xml.replace(b"someone", b"x" * 2_000_000)), "line_too_long"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le"), "password"),
-        (not_utf8(), "broken_parquet"),
-        (parquet(**{f"c{n}": [1] for n in range(501)}), "too_many_columns"),
+        (b"\xff\xd8\xff\xe0 a picture", "not_a_table", {}),
+        (b"%PDF-1.7 a document", "not_a_table", {}),
+        (bytes(range(256)) * 40, "nul", {"line": 1}),
+        (b"title\na,\0b\n1,2\n2,3\n", "nul", {"line": 2}),
+        (b"," * 10_000_000, "line_too_long", {"line": 1}),
+        (HEADER.encode() + b"," * 10_000_000 + b"\n", "line_too_long", {"line": 2}),
+        (b",".join(b"c%d" % i for i in range(600)) + b"\n", "too_many_columns", {"columns": 600}),
+        (b"\n\n  \n", "empty", {}),
+        (HEADER.encode(), "header_only", {}),
+        (HEADER.encode() + b'1,2024-01-01,"2,3\n' + b"1,2024-01-01,1,1,7\n" * 20_000, "unclosed_quote", {"line": 2}),
+        (b"\xef\xbb\xbfa,b\n\xff\xfe,1\n", "encoding", {"encoding": "UTF-8"}),
+        (gzip.compress(b"a,b\n" + b"1,2\n" * 100_000)[:-40], "broken_gzip", {}),
+        (gzip.compress(b"1,2\n" * 50_000_000, 9), "unpacked_too_big", {}),
+        (gzip.compress(gzip.compress(b"a,b\n1,2\n")), "packed_twice", {}),
+        (zipped(**{"orders.csv": b"a,b\n1,2\n"}), "zip", {}),
+        (b"PK\x03\x04 cut off", "broken_excel", {}),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "broken_excel", {}),
+        (zipped(**{"[Content_Types].xml": b"<Types/>", "xl__workbook.xml": b"<x"}), "broken_excel", {}),
+        (bomb(), "unpacked_too_big", {}),
+        (lying(bomb()), "broken_excel", {}),
+        (b"PAR1 cut off", "broken_parquet", {}),
+        (codecs.BOM_UTF8, "empty", {}),
+        (HEADER.encode() + b"1,2024-01-01,1,5," + b"x" * 200_000 + b"\n", "unclosed_quote", {"line": 2}),
+        (HEADER.encode() + b'1,2024-01-01,1,5,"' + b"x" * 99 + b"\n" * 2_000_000 + b'"\n', "unclosed_quote", {"line": 2}),
+        (excel("xl/worksheets/sheet1.xml", lambda xml: xml.replace(b"<sheetData>", b"<x>", 1)), "empty", {}),
+        (laughing(), "broken_excel", {}),
+        (with_cell(1_048_576, "XFD1048576"), "unpacked_too_big", {}),
+        (with_cell(4_294_967_295, "ZZZZZZZ99999999"), "broken_excel", {}),
+        (excel("xl/sharedStrings.xml", lambda xml: xml.replace(b"someone", b"x" * 2_000_000)), "row_too_long", {"line": 2}),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le"), "password", {}),
+        (not_utf8(), "broken_parquet", {}),
+        (parquet(**{f"c{n}": [1] for n in range(501)}), "too_many_columns", {"columns": 501}),
     ],
     ids=[
         "jpeg", "pdf", "binary", "NUL", "commas", "commas below", "columns", "blank", "header only", "open quote",
@@ -141,15 +212,14 @@ def not_utf8() -> bytes:
     ],
 )  # fmt: skip
 def test_a_file_that_cant_be_read_is_refused_clearly_and_nothing_goes_in(
-    tmp_path: Path, data: bytes, code: str
+    tmp_path: Path, data: bytes, key: str, where: dict[str, object]
 ) -> None:
     row = uploaded(written(tmp_path, data))
     with pytest.raises(Problem) as refused:
         services.read(services.Silent(), row.pk)
-    problem = refused.value
-    assert problem.code == code
-    assert problem.text.en
-    assert any("\u4e00" <= letter <= "\u9fff" for letter in problem.text.zh)
+    problem, code = refused.value, CODE.get(key, key)
+    assert problem.text == said(key, **where)
+    assert (problem.code, problem.field) == (code, "encoding" if code == "encoding" else "file")
     row = queries.get(row.pk)
     assert (row.state, row.error["code"]) == ("failed", code)
     assert log() == []
@@ -166,7 +236,7 @@ def test_what_takes_all_memory_to_read_takes_it_in_a_process_of_its_own_and_is_r
         row = uploaded(written(tmp_path, data))
         with pytest.raises(Problem) as refused:
             services.read(services.Silent(), row.pk)
-        assert refused.value.code == "unpacked_too_big"
+        assert (refused.value.code, refused.value.text) == ("unpacked_too_big", said("unpacked_too_big"))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10, "KB, on Linux"
 
 
@@ -214,6 +284,7 @@ def test_an_empty_file_is_refused_at_once() -> None:
     with pytest.raises(Problem) as refused:
         services.upload(kind="orders", name="x.csv", chunks=[], by=SYSTEM)
     assert (refused.value.code, refused.value.field) == ("empty", "file")
+    assert refused.value.text == Text("The file is empty.", "文件是空的。")
     assert queries.imports() == []
 
 
@@ -221,6 +292,9 @@ def test_half_a_file_gives_its_whole_rows_and_rejects_the_torn_one(tmp_path: Pat
     whole = HEADER + "1,2024-01-01,1,5,茶客\n2,2024-01-02,1,5,茶客\n3,2024-01-03,1"
     row = imported(written(tmp_path, whole))
     assert (row.counts["sales_new"], row.counts["rejected"]) == (2, {"cells": 1})
+    assert [line[-3:] for line in rejects(row)[1:]] == [
+        ["4", "The row has another number of cells than the header.", "该行的单元格数与标题行不一致。"]
+    ]
     torn = (HEADER + "1,2024-01-01,1,5,茶客\n2,2024-01-02,1,5,茶").encode()[:-1]
     row = imported(written(tmp_path, torn), source="torn")
     assert row.counts["sales_new"] == 2
@@ -233,9 +307,9 @@ def test_rows_with_nul_bytes_too_many_cells_or_an_open_quote_come_back(tmp_path:
     rows[39] = '40,2024-01-01,1,5,"c40'
     row = imported(written(tmp_path, HEADER + "\n".join(rows) + "\n"))
     assert row.counts["rejected"] == {"cells": 1, "nul": 1}
-    assert [(line[-3], line[-2]) for line in rejects(row)[1:]] == [
-        ("11", "The row contains NUL bytes. Remove them, or export the file again."),
-        ("21", "The row has another number of cells than the header."),
+    assert [line[-3:] for line in rejects(row)[1:]] == [
+        ["11", "The row contains NUL bytes.", "该行包含 NUL 字节。"],
+        ["21", "The row has another number of cells than the header.", "该行的单元格数与标题行不一致。"],
     ]
 
 
@@ -268,15 +342,25 @@ def test_dates_of_1900_and_9999_are_rejected(tmp_path: Path) -> None:
     text = HEADER + "1,1900-01-01,1,5,a\n2,9999-12-31,1,5,a\n3,2024-02-30,1,5,a\n4,,1,5,a\n5,2024-02-29,1,5,a\n"
     row = imported(written(tmp_path, text))
     assert row.counts["rejected"] == {"date_bad": 1, "date_early": 1, "date_late": 1, "date_missing": 1}
+    assert [line[-3:] for line in rejects(row)[1:]] == [
+        ["2", "The date is before 1970.", "日期早于 1970 年。"],
+        ["3", "The date is in the future.", "日期在未来。"],
+        ["4", "The date can't be read.", "无法识别日期。"],
+        ["5", "There is no date.", "缺少日期。"],
+    ]
     assert row.counts["sales_new"] == 1
 
 
 def test_a_wrong_encoding_asked_for_is_refused_at_its_field(tmp_path: Path) -> None:
     path = written(tmp_path, "名称\n茶\n".encode("gb18030"))
-    for encoding in ("utf-8", "no-such-thing"):
+    for encoding, text in (
+        ("utf-8", said("encoding", encoding="UTF-8")),
+        ("no-such-thing", Text("There is no such encoding.", "没有这种编码。")),
+    ):
         with pytest.raises(Problem) as refused:
             reading.layout(path, encoding=encoding)
         assert (refused.value.code, refused.value.field) == ("encoding", "encoding")
+        assert refused.value.text == text
 
 
 def test_a_name_like_a_path_leads_nowhere(home: Path) -> None:

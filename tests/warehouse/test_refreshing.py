@@ -243,9 +243,9 @@ def test_figures_by_command_equal_own_sql(happened: Happened, language: str) -> 
         one = json.loads(CliRunner(catch_exceptions=False).invoke(command, ["--json", "--day", "2026-03-02"]).stdout)
         people = CliRunner(catch_exceptions=False).invoke(command, []).stdout
     assert told["gross"] == {"lines": 2, "orders": 2, "customers": 1, "revenue": "18.34"}
-    assert told["net"] == {"lines": 2, "orders": 2, "customers": 1, "revenue": "14.34"}
+    assert told["net"] == {"lines_sold": 2, "orders_sold": 2, "customers": 1, "net_revenue": "14.34"}
     assert (told["refunds"]["orders"], told["refunds"]["revenue"]) == (2, "3.00")
-    assert told["anonymous"] == {"lines": 1, "orders": 1, "revenue": "7.00"}
+    assert told["anonymous"] == {"lines_sold": 1, "orders_sold": 1, "net_revenue": "7.00"}
     assert told["foreign"] == {"USD": {"lines": 1, "revenue": "7.00"}}
     assert (told["since"], told["until"], told["as_of"]) == ("2026-03-01", "2026-03-02", "2026-03-03")
     own = engine.read(
@@ -253,5 +253,5 @@ def test_figures_by_command_equal_own_sql(happened: Happened, language: str) -> 
     )
     assert own == [(1834, 1434)]
     assert sum(told["rfm_groups"].values()) == 2 and sum(told["stages"].values()) == 2
-    assert (one["gross"]["revenue"], one["net"]["revenue"]) == ("6.00", "2.00")
+    assert (one["gross"]["revenue"], one["net"]["net_revenue"]) == ("6.00", "2.00")
     assert "18.34 CNY" in people and ("高价值" in people) == (language == "zh-hans")

@@ -33,7 +33,7 @@ Which metrics there are (key(parameters) -> columns)
 by: all day week month store channel category product; since, until: days, both included, None for open.
 revenue(by, since, until)            bucket, gross, refunded, net
 orders(by, since, until)             bucket, orders, anonymous
-average_order(by, since, until)      bucket, orders, gross, average
+average_order(by, since, until)      bucket, orders, spent, average
 buyers(by, since, until, kept)       bucket, buyers
 sales(by, since, until, kept)        bucket, gross, refunded, net, orders, anonymous, buyers, average
 new_and_returning(by, since, until)  bucket, new_buyers, returning_buyers, new_gross, returning_gross, new_net,

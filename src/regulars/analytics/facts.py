@@ -184,7 +184,7 @@ PLACED: ir.Table = ibis.table(
         "channel": "string",
         "record_id": "int64",
         "customer_id": "int64",
-        "gross": "!int64",
+        "spent": "!int64",
         "home": "!int64",
     },
     name="placed",
@@ -254,10 +254,10 @@ def purchases(lines: ir.Table = LINES, records: ir.Table = RECORDS, only: ir.Tab
 
     `lines` counts paid sale lines: an order with none (a refund under a number of its own, gifts only) has lines = 0
     and is no purchase, but its money counts. Money is in the business's currency; lines in others count as lines with
-    no money. gross: paid lines before refunds; refunded: positive; net: everything, adjustments included. Day, store
-    and channel are those of the sale, so that a refund weighs on the day of what it undoes; an order without a sale has
-    the day of its first line and no store or channel. `only` (a table of
-    customer_id) restricts it to some customers.
+    no money. gross: paid lines, before discounts and refunds; refunded: positive; net: everything, adjustments
+    included. Day, store and channel are those of the sale, so that a refund weighs on the day of what it undoes; an
+    order without a sale has the day of its first line and no store or channel. `only` (a table of customer_id)
+    restricts it to some customers.
     """
     kept = records.select("record_id", "customer_id")
     if only is not None:
@@ -344,18 +344,20 @@ def visits(table: ir.Table = PURCHASES, *, as_of: int | None = None) -> ir.Table
 
 
 def placed(lines: ir.Table = LINES, records: ir.Table = RECORDS) -> ir.Table:
-    """One row per sale with a paid line, anonymous ones too: when, where, by whom; gross in the business's currency and
-    how many of its lines are in it (home). The lines of a sale share its moment, store, channel and record.
+    """One row per sale with a paid line, anonymous ones too: when, where, by whom; spent in the business's currency
+    (adjustments included, refunds not) and how many paid lines are in it (home). The lines of a sale share its moment, store, channel and record.
     """
-    rows = lines.filter(lines.paid, lines.kind == "sale")
+    rows = lines.filter(lines.kind == "sale")
     folded = rows.group_by("position").aggregate(
         day=rows.day.cast("int64").min(),
         month=rows.month.cast("int64").min(),
         store=rows.store.min(),
         channel=rows.channel.min(),
         record_id=rows.record_id.min(),
-        gross=sum_of(rows.home, rows.amount),
-        home=count_of(rows.home),
+        spent=sum_of(rows.home, rows.amount),
+        home=count_of(rows.paid & rows.home),
+        paid=count_of(rows.paid),
     )
+    folded = folded.filter(folded.paid > 0)
     told = folded.left_join(records.select("record_id", "customer_id"), "record_id")
     return told.select(*PLACED.columns)

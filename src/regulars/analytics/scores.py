@@ -155,8 +155,8 @@ def thresholds(table: ir.Table = FIGURES) -> ir.Table:
     """The population's part: rows (dimension, people, p10 … p95) for recency, orders, net and gap.
 
     The people are buyers, erased ones too: erasing somebody moves nobody else. For gap, those with two visits or more.
-    basket is the average order before refunds, rounded down. pN is the least value such that at least N % of them have
-    it or less (the nearest-rank percentile, always a value that occurs). `Thresholds.from_rows` reads it.
+    basket is the average order before discounts and refunds, rounded down. pN is the least value such that at least N %
+    of them have it or less (the nearest-rank percentile, always a value that occurs). `Thresholds.from_rows` reads it.
     """
     people = table.filter(table.orders > 0)
     values = {

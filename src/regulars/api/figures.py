@@ -26,7 +26,12 @@ class Figure(Schema):
 
 class Day(Schema):
     day: date = Field(description=said("The day in the business's zone.", "营业时区日期。"))
-    gross: int = Field(description=said("Sales before refunds, minor units.", "退款前销售额（分）。"))
+    gross: int = Field(
+        description=said(
+            "Price × quantity of what was sold, before discounts and refunds, minor units.",
+            "单价 × 数量，优惠与退款前（分）。",
+        )
+    )
     refunds: int = Field(description=said("Refunds, minor units.", "退款（分）。"))
     adjustments: int = Field(description=ADJUSTMENTS)
     net: int = Field(description=said("gross + adjustments - refunds, minor units.", "净销售额（分）。"))

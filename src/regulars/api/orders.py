@@ -71,7 +71,11 @@ class OrderOut(Schema):
     day: date = Field(description=said("The day in the business's zone.", "营业时区日期。"))
     store: str = Field(description=said("Code of the store.", "门店编码。"))
     channel: str = Field(description=said("Where it was bought.", "渠道。"))
-    gross: int = Field(description=said("Before refunds, minor units.", "退款前金额（分）。"))
+    gross: int = Field(
+        description=said(
+            "Price × quantity, before discounts and refunds, minor units.", "单价 × 数量，优惠与退款前（分）。"
+        )
+    )
     refunds: int = Field(description=said("Refunds, minor units.", "退款（分）。"))
     adjustments: int = Field(description=ADJUSTMENTS)
     net: int = Field(description=said("gross + adjustments - refunds, minor units.", "净额（分）。"))

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="For programs: exact decimals as texts, days as YYYY-MM-DD.")
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), default=None, help="Only the sales of one day.")
 def command(as_json: bool, day: datetime | None) -> None:
-    """Say what was sold, to whom, what was given back, and where the customers stand."""
+    """Say what was sold, to whom, what was given back, and where the customers stand.
+
+    With --json: "gross" is price × quantity of what was sold to known customers, before discounts and refunds;
+    "refunds" what was given back to them; "net" what is left after discounts, postage and refunds; "anonymous" what
+    nobody known bought. A net amount stands beside what was sold, whatever was given back of it: lines_sold,
+    orders_sold, net_revenue.
+    """
     found = figures()(say=lambda line: click.echo(line, err=True), day=day.date().isoformat() if day else None)
     click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else _table(found))
 
@@ -45,7 +51,12 @@ def _figures(say: "Say", day: str | None) -> dict[str, Any]:
     def date_of(number: int | None) -> str | None:
         return None if number is None else clock.day_of(number).isoformat()
 
-    anonymous = said(found.anonymous)
+    def net(sold: "Sold") -> dict[str, Any]:
+        """Beside a net amount, lines and orders are those that were sold: giving back sells nothing."""
+        counted = {"lines_sold": sold.lines, "orders_sold": sold.orders, "customers": sold.customers}
+        return counted | {"net_revenue": said(sold)["revenue"]}
+
+    anonymous = net(found.anonymous)
     del anonymous["customers"]
     told = queries.notices(snapshot)
     return {
@@ -55,7 +66,7 @@ def _figures(say: "Say", day: str | None) -> dict[str, Any]:
         "as_of": date_of(snapshot.as_of),
         "gross": said(found.gross),
         "refunds": said(found.refunds),
-        "net": said(found.net),
+        "net": net(found.net),
         "anonymous": anonymous,
         "rejected": _rejected(),
         "foreign": {
@@ -97,7 +108,10 @@ def _table(found: dict[str, Any]) -> str:
         rows.append((str(text), value if isinstance(value, str) else f"{value:,}"))
 
     kinds = {
-        "gross": Text("Sold to known customers, before refunds", "已识别客户的销售额（退款前）"),
+        "gross": Text(
+            "Sold to known customers (price × quantity, before discounts and refunds)",
+            "已识别客户的销售额（单价 × 数量，优惠与退款前）",
+        ),
         "refunds": Text("Given back to them", "退款"),
         "net": Text("Net", "净额"),
         "anonymous": Text("Sold to nobody known (net)", "散客销售（净额）"),
@@ -105,12 +119,15 @@ def _table(found: dict[str, Any]) -> str:
     names_of = {  # of one, of more
         "orders": (Text("  order", "  订单数"), Text("  orders", "  订单数")),
         "lines": (Text("  line", "  订单行数"), Text("  lines", "  订单行数")),
+        "orders_sold": (Text("  order sold", "  售出订单数"), Text("  orders sold", "  售出订单数")),
+        "lines_sold": (Text("  line sold", "  售出订单行数"), Text("  lines sold", "  售出订单行数")),
         "customers": (Text("  customer", "  客户数"), Text("  customers", "  客户数")),
     }
     span = Text("{since} to {until}, customers as of {as_of}", "{since} 至 {until}，客户状态截至 {as_of}")
     for key, name in kinds.items():
         part = found[key]
-        row(name, f"{Decimal(part['revenue']):,} {found['currency']}")
+        amount = part["revenue"] if "revenue" in part else part["net_revenue"]
+        row(name, f"{Decimal(amount):,} {found['currency']}")
         for counted, words in names_of.items():
             if counted in part:
                 row(words[part[counted] != 1], part[counted])

@@ -87,9 +87,15 @@ _OF_NO_METRIC: dict[str, About] = {
     "expected_value": About(
         Text("Expected value, next 12 months", "未来 12 个月预期价值"),
         Text(
-            "Expected purchases (BG/NBD) × expected value of each (Gamma-Gamma), not discounted. The range holds "
-            "eight in ten of such customers.",
-            "预期购买次数（BG/NBD）× 每次的预期金额（Gamma-Gamma），未折现。区间覆盖十分之八的同类客户。",
+            "Expected purchases (BG/NBD) × expected value of each (Gamma-Gamma), not discounted. The range is the "
+            "model's: if customers behave as it assumes, one in ten comes out above it and at most one in ten below. "
+            "Tried on real data (CDNOW, 23,570 customers, fitted to the first 39 weeks, compared with the next 39): "
+            "12 % came out above it, of those who had bought again 16 %; in all the model expected 14 % fewer "
+            "purchases and 17 % less value than there were.",
+            "预期购买次数（BG/NBD）× 每次的预期金额（Gamma-Gamma），未折现。区间以模型成立为前提："
+            "若客户行为符合模型假设，十分之一的客户高于区间，至多十分之一低于区间。"
+            "用真实数据检验（CDNOW，23,570 位客户，以前 39 周拟合，与后 39 周对照）："
+            "12% 的客户高于区间，其中复购过的客户为 16%；模型预期的购买次数总计比实际少 14%，金额少 17%。",
         ),
     ),
     "rfm": About(

@@ -27,7 +27,7 @@ Named = Callable[[str, str], Text]
 
 COLUMNS: dict[str, Text] = {
     "orders": Text(en="orders", zh="订单数"),
-    "gross": Text(en="spend before refunds", zh="退款前消费额"),
+    "gross": Text(en="spend before discounts and refunds", zh="优惠与退款前消费额"),
     "net": Text(en="net spend", zh="净消费额"),
     "spend_recent": Text(en="spend of the last half-year", zh="近半年消费额"),
     "spend_before": Text(en="spend of the half-year before", zh="前半年消费额"),

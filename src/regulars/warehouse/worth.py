@@ -84,7 +84,8 @@ def fit(pen: duckdb.DuckDBPyConnection, *, as_of: int, figures: str = "figures")
 
 def predicted(pen: duckdb.DuckDBPyConnection, model: Model, *, as_of: int, figures: str = "figures") -> pa.Table:
     """(customer_id, p_alive, expected_orders, expected_value, value_low, value_high) of the buyers in the table: the
-    coming 365 days, money in minor units, an interval that holds 80 %. No p_alive after a single visit."""
+    coming 365 days, money in minor units, the interval that holds 80 % if the model
+    does (on real data: docs/warehouse.md). No p_alive after a single visit."""
     if model.purchases is None:
         return _SCHEMA.empty_table()
     rows = pen.execute(_HISTORIES.format(as_of=as_of, figures=figures)).fetchnumpy()

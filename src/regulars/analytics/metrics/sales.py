@@ -17,9 +17,9 @@ from regulars.analytics.facts import (
 
 
 def revenue(*, by: Bucket = "day", since: int | None = None, until: int | None = None) -> ir.Table:
-    """Revenue: gross is the sum of paid lines (price and quantity above zero) before refunds; refunded is what was
-    given back; net = gross + adjustments of orders (discounts, postage) − refunded. Anonymous sales count. Refunds
-    count on the day they are made. Lines in other currencies than the business's don't count. Source: lines of
+    """Revenue: gross is the price × quantity of paid lines (both above zero), before discounts and refunds; refunded is
+    what was given back; net = gross + adjustments of orders (discounts, postage) − refunded. Anonymous sales count.
+    Refunds count on the day they are made. Lines in other currencies than the business's don't count. Source: lines of
     Order Completed, Order Refunded and Order Cancelled.
     """
     rows = between(LINES.filter(LINES.home), since, until)
@@ -39,26 +39,33 @@ def _shared(by: Bucket, kept: bool) -> bool:
 
 
 def _orders(by: Bucket, since: int | None, until: int | None, kept: bool = False) -> ir.Table:
+    """One row per bucket and order with a paid line in it. spent: all its lines in the business's currency, adjustments
+    (discounts, postage) included, refunds not."""
     if _shared(by, kept):
         sold = between(PLACED, since, until)
         return sold.select(
             bucket=bucket_of(sold, by),
             order=sold.position,
-            gross=sold.gross,
+            spent=sold.spent,
             home=sold.home,
             anonymous=ibis.ifelse(sold.record_id.isnull(), 1, 0),
         )
-    rows = between(LINES.filter(LINES.paid, LINES.kind == "sale"), since, until)
+    rows = between(LINES.filter(LINES.kind == "sale"), since, until)
     rows = rows.select(
         bucket=bucket_of(rows, by),
         order=rows.position,
         amount=ibis.ifelse(rows.home, rows.amount, 0),
-        home=rows.home,
-        anonymous=rows.record_id.isnull(),
+        paid=rows.paid,
+        home=rows.paid & rows.home,
+        anonymous=rows.paid & rows.record_id.isnull(),
     )
-    return rows.group_by("bucket", "order").aggregate(
-        gross=rows.amount.sum(), home=count_of(rows.home), anonymous=count_of(rows.anonymous)
+    folded = rows.group_by("bucket", "order").aggregate(
+        spent=rows.amount.sum(),
+        paid=count_of(rows.paid),
+        home=count_of(rows.home),
+        anonymous=count_of(rows.anonymous),
     )
+    return folded.filter(folded.paid > 0)
 
 
 def orders(*, by: Bucket = "day", since: int | None = None, until: int | None = None) -> ir.Table:
@@ -72,14 +79,15 @@ def orders(*, by: Bucket = "day", since: int | None = None, until: int | None = 
 
 
 def average_order(*, by: Bucket = "day", since: int | None = None, until: int | None = None) -> ir.Table:
-    """Average order: gross revenue ÷ number of orders, rounded half up to the minor unit, before refunds. Anonymous
-    orders count; orders without a paid line in the business's currency don't. By category or product: what such an
-    order spends in it. Source: lines of Order Completed.
+    """Average order: what was paid for the orders ÷ their number, rounded half up to the minor unit: discounts are off,
+    postage is in, refunds are not deducted. Anonymous orders count; orders without a paid line in the business's
+    currency don't. By category or product: what such an order spends in it, where discounts and postage of the whole
+    order belong to none. Source: lines of Order Completed.
     """
     rows = _orders(by, since, until)
     rows = rows.filter(rows.home > 0)
-    totals = rows.group_by("bucket").aggregate(orders=rows.count(), gross=rows.gross.sum())
-    return totals.mutate(average=((totals.gross * 2 + totals.orders) // (totals.orders * 2)).cast("int64"))
+    totals = rows.group_by("bucket").aggregate(orders=rows.count(), spent=rows.spent.sum())
+    return totals.mutate(average=((totals.spent * 2 + totals.orders) // (totals.orders * 2)).cast("int64"))
 
 
 def buyers(*, by: Bucket = "day", since: int | None = None, until: int | None = None, kept: bool = False) -> ir.Table:
@@ -103,10 +111,13 @@ def sales(*, by: Bucket = "day", since: int | None = None, until: int | None = N
     them; 0 where one has no row.
     """
     parts = []
-    names = ("gross", "refunded", "net", "orders", "anonymous", "priced", "buyers")
+    names = ("gross", "refunded", "net", "orders", "anonymous", "priced", "spent", "buyers")
     placed = _orders(by, since, until, kept)
     counted = placed.group_by("bucket").aggregate(
-        orders=placed.count(), anonymous=count_of(placed.anonymous > 0), priced=count_of(placed.home > 0)
+        orders=placed.count(),
+        anonymous=count_of(placed.anonymous > 0),
+        priced=count_of(placed.home > 0),
+        spent=sum_of(placed.home > 0, placed.spent),
     )
     people = buyers(by=by, since=since, until=until, kept=kept)
     for part in (revenue(by=by, since=since, until=until), counted, people):
@@ -115,15 +126,16 @@ def sales(*, by: Bucket = "day", since: int | None = None, until: int | None = N
         )
     rows = ibis.union(*parts, distinct=False)
     sums = rows.group_by("bucket").aggregate(**{n: rows[n].sum() for n in names})
-    mean = (sums.gross * 2 + sums.priced) // ibis.greatest(sums.priced * 2, 1)
-    return sums.mutate(average=ibis.ifelse(sums.priced > 0, mean, 0).cast("int64")).drop("priced")
+    mean = (sums.spent * 2 + sums.priced) // ibis.greatest(sums.priced * 2, 1)
+    return sums.mutate(average=ibis.ifelse(sums.priced > 0, mean, 0).cast("int64")).drop("priced", "spent")
 
 
 def new_and_returning(*, by: Bucket = "month", since: int | None = None, until: int | None = None) -> ir.Table:
-    """New against returning: a buyer is new in the day, week or month of their first purchase ever, returning in
-    later ones; by store, channel, category, product or in all, new when the first purchase ever lies within the period
-    asked for. Gross of each, before refunds, and net, with refunds on the day of their order; by category or product
-    the money of its lines, refunds on the day they are made. Source: purchases of customers, and their order lines.
+    """New against returning: a buyer is new in the day, week or month of their first purchase ever, returning in later
+    ones; by store, channel, category, product or in all, new when the first purchase ever lies within the period asked
+    for. Gross of each, before discounts and refunds, and net, with refunds on the day of their order; by category or
+    product the money of its lines, refunds on the day they are made. Source: purchases of customers, and their order
+    lines.
     """
     bought = PURCHASES.filter(PURCHASES.lines > 0)
     first = bought.group_by("customer_id").aggregate(first_day=bought.day.min(), first_month=bought.month.min())

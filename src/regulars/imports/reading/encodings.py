@@ -165,12 +165,13 @@ def encoding_of(path: Path, packed: bool, wanted: str) -> tuple[str, bool, list[
                 return name, answer == "torn", [(text.en, text.zh)]
     if b"\0" in head and not wanted and not marked:
         raise with_nul(head[: head.index(0)].count(b"\n") + 1)
+    named = (marked or wanted or "").removesuffix("-sig")
     raise Invalid(
         "encoding",
         Text(
             "The file's characters can't be read: it isn't written in {names}. Save it as “CSV UTF-8” and try again.",
             "无法识别文件的字符编码（不是 {names}）。请另存为“CSV UTF-8”后重试。",
-        ).filled(names=marked or wanted or "UTF-8, GB18030"),
+        ).filled(names=ENCODINGS.get(named, named) or "UTF-8, GB18030"),
         field="encoding",
     )
 

@@ -8,9 +8,9 @@ from regulars.warehouse.queries.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """`amount` in minor units. gross: paid lines before refunds; net: everything, with the orders and lines of gross:
-    giving back sells nothing. An order is what one event sold, as the log has it (decision 9): a number that two
-    customers have, or two stores, or two days, is two.
+    """`amount` in minor units. gross: paid lines, before discounts and refunds; net: everything, with the orders and
+    lines of gross: giving back sells nothing. An order is what one event sold, as the log has it (decision 9): a number
+    that two customers have, or two stores, or two days, is two.
     """
 
     lines: int

@@ -15,7 +15,7 @@ SPANS = (7, 28, 90, 365)
 @dataclass(frozen=True, slots=True)
 class Figure:
     """A figure of the period and of the period before. Keys: gross, refunds (positive), adjustments, net, orders,
-    buyers, new_buyers, returning_buyers, average_order (gross / orders, minor units, before refunds)."""
+    buyers, new_buyers, returning_buyers, average_order (what was paid: discounts off, refunds not deducted)."""
 
     key: str
     now: int
