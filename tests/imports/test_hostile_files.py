@@ -308,7 +308,11 @@ def test_rows_with_nul_bytes_too_many_cells_or_an_open_quote_come_back(tmp_path:
     row = imported(written(tmp_path, HEADER + "\n".join(rows) + "\n"))
     assert row.counts["rejected"] == {"cells": 1, "nul": 1}
     assert [line[-3:] for line in rejects(row)[1:]] == [
-        ["11", "The row contains NUL bytes.", "该行包含 NUL 字节。"],
+        [
+            "11",
+            "The row contains NUL bytes. Remove them, or export the file again.",
+            "该行包含 NUL 字节。请将其删除，或重新导出文件。",
+        ],
         ["21", "The row has another number of cells than the header.", "该行的单元格数与标题行不一致。"],
     ]
 

@@ -345,7 +345,8 @@ def visits(table: ir.Table = PURCHASES, *, as_of: int | None = None) -> ir.Table
 
 def placed(lines: ir.Table = LINES, records: ir.Table = RECORDS) -> ir.Table:
     """One row per sale with a paid line, anonymous ones too: when, where, by whom; spent in the business's currency
-    (adjustments included, refunds not) and how many paid lines are in it (home). The lines of a sale share its moment, store, channel and record.
+    (adjustments included, refunds not) and how many paid lines are in it (home). The lines of a sale share its moment,
+    store, channel and record.
     """
     rows = lines.filter(lines.kind == "sale")
     folded = rows.group_by("position").aggregate(
