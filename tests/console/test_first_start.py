@@ -57,11 +57,16 @@ def test_the_empty_overview_tells_the_steps_and_which_are_done(
 
 @pytest.fixture
 def happened_once() -> Any:
+    from regulars.eventlog import dispatch
     from regulars.eventlog.rows import NewEvent
     from regulars.eventlog.services import append
 
-    now = clock.now()
-    return lambda: append([NewEvent("e1", "Page Viewed", None, now, now, {}, {}, "service")])
+    def tell() -> None:
+        now = clock.now()
+        append([NewEvent("e1", "Page Viewed", None, now, now, {}, {}, "service")])
+        dispatch.number()
+
+    return tell
 
 
 def test_with_data_there_nobody_is_stopped_on_the_way(admin: Client, happened_once: Any) -> None:
