@@ -20,13 +20,15 @@ HELP: dict[str, str] = {
     "Its last day; yesterday if none is given.": "数据的最后一天；缺省为昨天。",
     "Only into a folder in which nothing has happened yet.": "仅写入尚无任何数据的目录。",
     "Load nothing: say how much of what was planted the system finds.": "不载入数据，只报告系统找出了多少埋设的规律。",
-    "Say what was sold, to whom, what was given back, and where the customers stand.\n\nWith --json: \"gross\" is price × "
-    "quantity of what was sold to known customers, before discounts and refunds; \"refunds\" what was given back to them; "
-    "\"net\" what is left after discounts, postage and refunds; \"anonymous\" what nobody known bought. A net amount stands "
-    "beside what was sold, whatever was given back of it: lines_sold, orders_sold, net_revenue.":
-        "报告销售、购买客户、退款以及客户所处阶段。\n\n使用 --json 时：“gross”是售予已识别客户的单价 × 数量，优惠与退款前；"
-        "“refunds”是退给他们的金额；“net”是计入优惠、运费与退款后的余额；“anonymous”是未识别客户的购买。净额的键名为 "
-        "net_revenue；旁边的 lines_sold 与 orders_sold 是售出数量，不因退款而减少。",
+    "Say what was sold, to whom, what was given back, and where the customers stand.\n\n"
+    'With --json: "gross" is price × quantity of what was sold to known customers, before discounts and refunds; '
+    '"refunds" what was given back to them; "net" what is left after discounts, postage and refunds; "anonymous" what '
+    "nobody known bought. A net amount stands beside what was sold, whatever was given back of it: lines_sold, "
+    "orders_sold, net_revenue.":
+        "报告销售、购买客户、退款以及客户所处阶段。\n\n"
+        "使用 --json 时：“gross”是售予已识别客户的单价 × 数量，优惠与退款前；“refunds”是退给他们的金额；"
+        "“net”是计入优惠、运费与退款后的余额；“anonymous”是未识别客户的购买。净额的键名为 net_revenue；"
+        "旁边的 lines_sold 与 orders_sold 是售出数量，不因退款而减少。",
     "For programs: exact decimals as texts, days as YYYY-MM-DD.":
         "供程序读取：金额为精确小数的文本，日期为 YYYY-MM-DD。",
     "Only the sales of one day.": "仅某一天的销售。",
