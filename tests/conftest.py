@@ -33,6 +33,10 @@ import django  # noqa: E402
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
+from django.conf import settings  # noqa: E402
+
+# Static files are looked for when they are asked for, not all of them whenever a test makes a client.
+settings.WHITENOISE_AUTOREFRESH = True
 django.setup()
 
 # The same examples in every run of CI: what is random is explored by people, in long runs, where a find costs nothing.

@@ -65,7 +65,7 @@ def test_figures_of_a_customer(shop: Shop, world: World) -> None:
         "store": "east",
         "channel": "store",
         "mood": None,
-        "taste": None,
+        "taste": "quality",  # three dear orders, none of them reduced
         "visits": 2,
         "reduced": 0,
     }
