@@ -32,7 +32,6 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "regulars.settings"
 import django  # noqa: E402
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
-
 from django.conf import settings  # noqa: E402
 
 # Static files are looked for when they are asked for, not all of them whenever a test makes a client.
