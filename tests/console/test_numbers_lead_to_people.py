@@ -54,6 +54,7 @@ def manager(home: Path, people: dict[str, Any]) -> Iterator[Client]:
     end = queries_end(now)
     for n in range(4):
         bought(lost, (now.date() - end).days + 90 + 7 * n, "杯", store="Bund")
+    happened(lost, "Survey Answered", (now.date() - end).days + 91, kind="csat", score=3)  # neutral, so no hint
     happened(lost, "Complaint Filed", (now.date() - end).days + 90, category="slow")
     for who, score in ((gone, 10), (visitor, 9), (None, 2), (None, 9), (other, 8), (records[0], 2)):
         happened(who, "Survey Answered", 3, kind="nps", score=score, store="静安店")
@@ -156,7 +157,8 @@ def test_those_lost_this_month_stand_there_with_what_is_known(manager: Client) -
     row = re.sub(r"<[^>]+>|\s+", " ", page.split("<tbody>")[-1].split("</tr>")[0])
     assert " ".join(row.split()).startswith("N1 Dormant ") and "slow" in row
     assert "Complained · 1" in page and "Nothing known · 0" in page
-    assert "N1" not in manager.get("/insights/lost?hint=refund").content.decode()
+    for hint in ("refund", "unhappy"):
+        assert "N1" not in manager.get(f"/insights/lost?hint={hint}").content.decode()
     steps = manager.get("/overview").content.decode().split('class="todo"')[1].split("</ol>")[0]
     assert 'href="/insights/lost"' in steps and "1 customers were lost" in steps
 

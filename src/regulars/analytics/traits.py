@@ -17,6 +17,8 @@ MOODS: dict[str, Text] = {
 }
 MOOD_DAYS = 365
 MOOD_EVENTS = ("Survey Answered", "Complaint Filed")
+UNHAPPY = {"nps": 6, "csat": 2}
+"""Kind of question → the highest score that says so."""
 MOOD_MEANING = Text(
     en="What the customer let us know last, within a year: happy after 9 or 10 for “would you recommend us?” (NPS) "
     "or 4 or 5 for satisfaction (CSAT); unhappy after up to 6, or up to 2, or a complaint; neutral after anything "
@@ -66,9 +68,9 @@ def mood(
         mood=ibis.cases(
             (rows.name == "Complaint Filed", "unhappy"),
             (nps & (rows.score >= 9), "happy"),
-            (nps & (rows.score <= 6), "unhappy"),
+            (nps & (rows.score <= UNHAPPY["nps"]), "unhappy"),
             (csat & (rows.score >= 4), "happy"),
-            (csat & (rows.score <= 2), "unhappy"),
+            (csat & (rows.score <= UNHAPPY["csat"]), "unhappy"),
             (nps | csat, "neutral"),
         ),
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from regulars.analytics.cutoffs import Cutoffs
+from regulars.analytics.traits import UNHAPPY
 from regulars.warehouse.queries.lifecycle import being_newly_lost, month_before
 from regulars.warehouse.queries.snapshot import Page, Snapshot, key_of, values_of
 
@@ -28,7 +29,7 @@ class Lost:
     survey: str | None  # nps, csat
     score: int | None
     score_day: int | None
-    unhappy: bool  # NPS up to 6, CSAT up to 3
+    unhappy: bool  # their last score says so, as of the mood
     complaint: str | None  # its category
     complaint_day: int | None
     refunded: int
@@ -75,6 +76,7 @@ def _lost(snapshot: Snapshot) -> str:
     then = f"(recency_days - {snapshot.as_of - end})"
     asleep = f"{then} * 100 > gap_days * {cutoffs.dormant_percent} AND {then} > {cutoffs.dormant_least_days}"
     window = f"day BETWEEN last_day - {BEFORE} AND {snapshot.as_of}"
+    low = " ".join(f"WHEN '{kind}' THEN {score}" for kind, score in UNHAPPY.items())
     # The last of several is the greatest by time and position; the rest of the struct only travels along.
     last = """max({'at': "at", 'position': position, 'category': category, 'score': score, 'day': day})"""
     return f"""
@@ -95,7 +97,7 @@ def _lost(snapshot: Snapshot) -> str:
             ELSE 'active' END AS before,
             recency_days, gap_days, orders, net, mood, answer.category AS survey, answer.score AS score,
             answer.day AS score_day,
-            coalesce(answer.score <= CASE answer.category WHEN 'nps' THEN 6 ELSE 3 END, false) AS unhappy,
+            coalesce(answer.score <= CASE answer.category {low} END, false) AS unhappy,
             complaint.category AS complaint, complaint.day AS complaint_day, coalesce(amount, 0) AS refunded,
             returned.day AS refund_day
             FROM gone LEFT JOIN said USING (customer_id) LEFT JOIN returned USING (customer_id))
