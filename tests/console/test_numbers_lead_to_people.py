@@ -97,8 +97,9 @@ SALES = [f"sales?period={period}&show=buyers&by={by}" for period, by in (
 
 def test_every_count_is_as_long_as_the_list_it_leads_to(manager: Client) -> None:
     seen: dict[str, str] = {}
-    for page in (*SALES, "voice", "cohorts", "risk", "risk?lost=1", "rfm", "lost"):
-        answer = manager.get(f"/insights/{page}")
+    insights = (*SALES, "voice", "cohorts", "risk", "risk?lost=1", "rfm", "lost")
+    for page in (*(f"/insights/{page}" for page in insights), *(f"/overview?period={days}" for days in ("7", "28"))):
+        answer = manager.get(page)
         assert answer.status_code == 200, page
         for address, text in links(answer.content.decode()):
             found = re.fullmatch(r"(?:[A-Z][a-z ]+ )?([\d,]+)", text.strip())

@@ -22,6 +22,7 @@ from regulars.warehouse.queries.customers import Filters
 from regulars.warehouse.queries.sales import Dimension
 
 PERIODS: dict[str, tuple[int | None, Text]] = {
+    "7": (7, Text("7 days", "7 天")),
     "28": (28, Text("28 days", "28 天")),
     "90": (90, Text("90 days", "90 天")),
     "365": (365, Text("One year", "一年")),

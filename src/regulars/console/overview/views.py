@@ -65,6 +65,13 @@ def overview(request: ConsoleRequest) -> HttpResponse:
     new = asked(QueryDict(first)).filters()
     fresh = queries.customers.page(moment, filters=new, sort="first_day", limit=SHORT).rows
     lost = queries.customers.page(moment, filters=Filters(stages=("lost",)), sort="last_day", limit=SHORT).rows
+    urls = {key: _sales(period, key) for key in ("net", "orders", "average_order")}
+    if request.actor.may("customers.view"):
+        bought = urlencode({"since": begun[0].isoformat(), "until": begun[1].isoformat()})
+        people = reverse("customers:list")
+        urls |= {"buyers": f"{people}?{bought}", "new_buyers": f"{people}?{first}"}
+    else:
+        urls |= dict.fromkeys(("buyers", "new_buyers"), _sales(period, "buyers"))
     context = {
         "moment": moment,
         "today": queries.overview.today(moment),
@@ -73,7 +80,7 @@ def overview(request: ConsoleRequest) -> HttpResponse:
         "periods": [(key, text) for key, (_, text, _) in PERIODS.items()],
         "before": before,
         "figures": [
-            (figures[key], text, about, unit, good, _spark(series[-days:], key, text, unit))
+            (figures[key], text, about, unit, good, _spark(series[-days:], key, text, unit), urls[key])
             for key, text, about, unit, good in FIGURES
         ],
         "revenue": _revenue(series, days, before),
@@ -86,6 +93,12 @@ def overview(request: ConsoleRequest) -> HttpResponse:
         "cards": by_ids([row.customer_id for row in (*leaving, *fresh, *lost)]),
     }
     return render(request, "console/overview/page.html", context)
+
+
+def _sales(period: str, key: str) -> str:
+    """The page that shows the figure of the period by day and by what was sold."""
+    show = {"average_order": "average"}.get(key, key)
+    return f"{reverse('insights:sales')}?{urlencode({'period': period, 'show': show})}"
 
 
 def _spark(series: list[queries.overview.Day], key: str, text: Text, unit: charts.Unit) -> charts.Chart | None:

@@ -11,7 +11,7 @@ Period = Literal["day", "week", "month"]
 Dimension = Literal["store", "channel", "category", "product"]
 PERIODS: tuple[Period, ...] = ("day", "week", "month")
 DIMENSIONS: tuple[Dimension, ...] = ("store", "channel", "category", "product")
-SPANS: dict[int | None, Period] = {28: "day", 90: "day", 365: "week", None: "month"}
+SPANS: dict[int | None, Period] = {7: "day", 28: "day", 90: "day", 365: "week", None: "month"}
 """The last days that people look at (None: the whole history), and by what."""
 
 
