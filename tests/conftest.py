@@ -6,12 +6,17 @@ The database is SQLite, or the PostgreSQL that REGULARS_TEST_POSTGRES=1 starts f
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+# The hundreds of processes that tests start find their modules compiled, whatever this machine says: half a second each.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 _home = Path(tempfile.mkdtemp(prefix=f"regulars-test-{_worker}-"))

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
 from scipy.special import betainc, digamma, expit, gammaln
 
 from regulars.kernel.languages import Text
@@ -339,6 +338,8 @@ def least(cost: Cost, start: Sequence[float] | Floats, limits: Sequence[tuple[fl
     point = np.clip(np.asarray(start, dtype=np.float64), *np.array(limits).T)
     point, near = _newton(cost, point, limits)
     if not near:
+        from scipy.optimize import minimize  # here: 0.2 s that no start of a process should wait for
+
         found = minimize(
             cost,
             point,

@@ -58,14 +58,12 @@ RECORDS = pa.schema(
     ]
 )  # fmt: skip
 
-_NOT_BY_CUSTOMER = pa.array(facts.NOT_BY_CUSTOMER, pa.string())
 _KEPT = ("position", "told", "last_at", "last_order_day")
 _decode = msgspec.json.Decoder().decode
 _ORDERS = frozenset({"Order Completed", "Order Refunded", "Order Cancelled"})
 _ABOUT_RECORDS = frozenset(
     {"Customer Identified", "Customer Unidentified", "Customers Merged", "Customers Unmerged", "Customer Erased"}
 )
-_ORDER_NAMES = pa.array(sorted(_ORDERS), pa.string())
 _SLOT = 900_000_000
 """Offsets of zones change at quarters of an hour at most; in µs."""
 
@@ -263,8 +261,9 @@ def _newest(kept: dict[str, Any], events: pa.Table, lines: pa.Table) -> dict[str
     """What to keep when these are later than what is kept: when customers last did anything, and the day of the last
     order: what "today" is for old data.
     """
-    own = pc.and_(pc.is_valid(events["record_id"]), pc.invert(pc.is_in(events["name"], _NOT_BY_CUSTOMER)))
-    own = pc.or_(own, pc.is_in(events["name"], _ORDER_NAMES))
+    not_by_them, orders = (pa.array(names, pa.string()) for names in (facts.NOT_BY_CUSTOMER, sorted(_ORDERS)))
+    own = pc.and_(pc.is_valid(events["record_id"]), pc.invert(pc.is_in(events["name"], not_by_them)))
+    own = pc.or_(own, pc.is_in(events["name"], orders))
     found = {
         "last_at": pc.max(events.filter(own)["at"]).as_py(),
         "last_order_day": pc.max(lines.filter(lines["paid"])["day"]).as_py(),
