@@ -181,7 +181,7 @@ def test_an_export_holds_the_list_with_identities_and_no_formulas(
     rows = list(csv.reader(io.StringIO(body.decode("utf-8-sig"))))
     head, *people = rows
     assert [row[head.index("Name")] for row in people] == ["王小雨", "'=Eve"]
-    assert people[0][head.index("Phone")] == "'+8613800000001"
+    assert people[0][head.index("Phone")] == "+8613800000001"  # a number, and of use to whoever reads the file
     assert people[0][head.index("Net spend")] == "600.00"
     assert as_role("manager").get(f"/customers/exports/{job}").status_code == 200
     assert as_role("agent").get(f"/customers/exports/{job}").status_code == 403

@@ -22,6 +22,7 @@ from regulars.jobs.progress import Progress
 from regulars.jobs.queries import job as job_of
 from regulars.jobs.services import start
 from regulars.kernel import clock, money
+from regulars.kernel.cells import safe_cell
 from regulars.kernel.errors import NotFound
 from regulars.kernel.languages import Text
 from regulars.warehouse import queries as warehouse
@@ -37,11 +38,6 @@ _HEAD = (
     Text("First purchase", "首次购买"), Text("Last purchase", "最近购买"), Text("Warned", "流失预警"),
     Text("Probability of coming back", "仍会光顾的概率"), Text("Expected value, 12 months", "未来 12 个月预期价值"),
 )  # fmt: skip
-
-
-def safe(cell: str) -> str:
-    """A text that a spreadsheet doesn't take for a formula (OWASP: CSV injection)."""
-    return "'" + cell if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
 
 
 def folder() -> Path:
@@ -93,11 +89,11 @@ def export_customers(
                 out.writerow(
                     [
                         row.customer_id,
-                        safe(card.name if card else ""),
-                        *(safe(values.get(kind, "")) for kind in _SHOWN),
-                        safe(card.city if card else ""),
-                        safe(card.home_store if card else ""),
-                        safe(", ".join(tags.get(row.customer_id, []))),
+                        safe_cell(card.name if card else ""),
+                        *(safe_cell(values.get(kind, "")) for kind in _SHOWN),
+                        safe_cell(card.city if card else ""),
+                        safe_cell(card.home_store if card else ""),
+                        safe_cell(", ".join(tags.get(row.customer_id, []))),
                         lifecycle.STAGES[row.stage].in_language(language) if row.stage in lifecycle.STAGES else "",
                         rfm.name(row.rfm_group, cutoffs).in_language(language) if row.rfm_group else "",
                         *("" if score is None else score for score in (row.r, row.f, row.m)),

@@ -1,0 +1,32 @@
+"""Rows of text in a DuckDB file of the import's own, and what they become: orders, refunds, customers, events, and
+rows that can't be taken with the reason. Everything is SQL over columns and spills to disk: memory is bounded.
+
+Nothing of the product's own data is read or written here.
+"""
+
+from regulars.imports.staging.arranging import arrange, rows, taken
+from regulars.imports.staging.filling import keep, kept, load, loaded, opened
+from regulars.imports.staging.rejecting import REASONS, reject, reject_order, tally, write_rejects
+from regulars.imports.staging.understanding import Surroundings, Understood, currencies, decide, preview, statuses
+
+__all__ = [
+    "REASONS",
+    "Surroundings",
+    "Understood",
+    "arrange",
+    "currencies",
+    "decide",
+    "keep",
+    "kept",
+    "load",
+    "loaded",
+    "opened",
+    "preview",
+    "reject",
+    "reject_order",
+    "rows",
+    "statuses",
+    "taken",
+    "tally",
+    "write_rejects",
+]
