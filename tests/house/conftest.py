@@ -6,12 +6,16 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from regulars.kernel import ids
+from tests import postgres
 
 ROOT = Path(__file__).parents[2]
 
@@ -126,3 +130,20 @@ def server(migrated_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """One that runs, shared by the tests of a file: starting takes seconds. Leave it running."""
     for make in _servers(migrated_home, tmp_path_factory.mktemp("server")):
         yield make().start()
+
+
+@pytest.fixture(scope="session")
+def a_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the PostgreSQL that the tests run on, or of one of its own."""
+    if url := os.environ.get("REGULARS_DATABASE_URL"):
+        yield url
+        return
+    folder = Path(tempfile.mkdtemp(prefix="regulars-test-postgres-"))  # not pytest's: its name is too long for a socket
+    yield postgres.started(folder / "data")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def database(a_postgres: str) -> str:
+    """The address of an empty database."""
+    return postgres.database(a_postgres, f"house_{ids.new_id()}")

@@ -19,14 +19,12 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import psutil
 import pytest
 
 from regulars.eventlog.ingest.inbox import HEADER_BYTES
-from regulars.kernel import ids
 from regulars.wiring import control
 from tests.house.conftest import ROOT, Server
 
@@ -160,17 +158,12 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def killed(new_server: Callable[[], Server], receiver: Receiver) -> Server:
+def killed(new_server: Callable[[], Server], receiver: Receiver, request: pytest.FixtureRequest) -> Server:
     """A server on a database of its own, not started yet."""
     server = new_server()
     server.environment["REGULARS_WEBHOOKS_PRIVATE"] = "1"
     if os.environ.get("REGULARS_TEST_POSTGRES"):
-        import psycopg
-
-        url, name = os.environ["REGULARS_DATABASE_URL"], f"kills_{ids.new_id()}"
-        with psycopg.connect(url, autocommit=True) as line:
-            line.execute(f"CREATE DATABASE {name}".encode())
-        server.environment["REGULARS_DATABASE_URL"] = urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+        server.environment["REGULARS_DATABASE_URL"] = request.getfixturevalue("database")
     script(server, PREPARE, receiver.url)
     return server
 

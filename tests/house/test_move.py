@@ -2,29 +2,29 @@
 way (REGULARS_TEST_KILLS=…: so often).
 """
 
-import json
 import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
-import pytest
-
-from regulars.kernel import ids
 from tests.house.conftest import ROOT, Server
-from tests.house.test_scaled import database, rows  # noqa: F401 (a fixture)
-from tests.house.test_serve import script
+from tests.house.test_scaled import python, rows
 
 KILLS = int(os.environ.get("REGULARS_TEST_KILLS", "2"))
+FIGURES = """
+import json
+from regulars.cli.figures import _figures
+from regulars.warehouse import refresh
+
+def figures():
+    refresh.bring_up(full_anyway=True)
+    return json.dumps(_figures(print, None))
+"""
 WORLD = """
 import random
 from datetime import timedelta
-from django.core.management import call_command
 from regulars.accounts.actors import SYSTEM
 from regulars.accounts.services import add_write_key
 from regulars.customers import services as customers
@@ -44,12 +44,11 @@ for number in range(700):
 payloads.append({"type": "identify", "userId": "u1", "messageId": "i1",
                  "traits": {"name": "\\u674e\\u96f7", "email": "li@example.com"}})
 assert receiving.accept(payloads, source="track:1") == [None] * len(payloads)
-"""
-UNDRAINED = """
-import asyncio, json
+print(figures())
+
+# Accepted and not yet taken in:
+import asyncio
 from regulars.eventlog.ingest.inbox import packed
-from regulars.kernel import clock
-from regulars.wiring import receiving
 box = receiving.open_inbox()
 event = {"type": "track", "event": "Coat Tried On", "userId": "u1", "messageId": "late"}
 body = json.dumps(event).encode()
@@ -61,41 +60,23 @@ asyncio.run(put())
 box.close()
 """
 AFTER = """
-from regulars.customers import queries as customers
 from regulars.accounts.actors import SYSTEM
 from regulars.accounts.services import add_staff
 add_staff(email="new@example.com", name="New", role="admin", password="correct horse battery", by=SYSTEM)
+print(figures())
 """
 
 
-@pytest.fixture
-def target(database: str) -> Iterator[str]:  # noqa: F811
-    name = f"move_{ids.new_id()}"
-    with psycopg.connect(database, autocommit=True) as line:
-        line.execute(f"CREATE DATABASE {name}".encode())
-    yield urlunsplit(urlsplit(database)._replace(path=f"/{name}"))
-
-
-def figures(server: Server) -> Any:
-    done = server.cli("refresh", "--full")
-    assert done.returncode == 0, done.stderr
-    told = server.cli("figures", "--json")
-    assert told.returncode == 0, told.stderr
-    return json.loads(told.stdout)
-
-
-def test_a_moved_folder_has_the_same_log_and_the_same_figures(new_server: Callable[[], Server], target: str) -> None:
+def test_a_moved_folder_has_the_same_log_and_the_same_figures(new_server: Callable[[], Server], database: str) -> None:
     old, new = new_server(), new_server()
-    script(old, WORLD)
-    script(old, UNDRAINED)
-    before = figures(old)
+    before = python(old, FIGURES + WORLD)
 
     refused = old.cli("move", "--to", "mysql://x/y")
     assert refused.returncode == 2 and "postgresql://" in refused.stderr
 
     for _ in range(KILLS):
         mover = subprocess.Popen(
-            [sys.executable, "-m", "regulars", "move", "--to", target], env=old.environment, cwd=ROOT,
+            [sys.executable, "-m", "regulars", "move", "--to", database], env=old.environment, cwd=ROOT,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         with suppress(subprocess.TimeoutExpired):
@@ -103,19 +84,18 @@ def test_a_moved_folder_has_the_same_log_and_the_same_figures(new_server: Callab
         mover.kill()
         mover.wait(20)
 
-    moved = old.cli("move", "--to", target)
+    moved = old.cli("move", "--to", database)
     assert moved.returncode == 0, moved.stderr
     assert "events among them" in moved.stdout
-    assert rows(target, "SELECT count(*) FROM eventlog_event WHERE message_id = 'late'") == [(1,)]
+    assert rows(database, "SELECT count(*) FROM eventlog_event WHERE message_id = 'late'") == [(1,)]
     assert (
-        rows(target, "SELECT count(*), max(position) FROM eventlog_event WHERE name = 'Order Completed'")[0][0] == 700
+        rows(database, "SELECT count(*), max(position) FROM eventlog_event WHERE name = 'Order Completed'")[0][0] == 700
     )
 
-    again = old.cli("move", "--to", target)
+    again = old.cli("move", "--to", database)
     assert (again.returncode, again.stdout) == (0, moved.stdout), "nothing has changed since"
 
-    new.environment["REGULARS_DATABASE_URL"] = target
-    assert figures(new) == before
-    script(new, AFTER)
-    again = old.cli("move", "--to", target)
+    new.environment["REGULARS_DATABASE_URL"] = database
+    assert python(new, FIGURES + AFTER) == before
+    again = old.cli("move", "--to", database)
     assert again.returncode == 2 and "isn't empty" in again.stderr
