@@ -5,8 +5,10 @@ A *first* visit is the first after customers changed (an order comes in before e
 is remembered; *later* visits follow at once. What misses the aim is told by itself, with its time in the databases.
 """
 
+import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -15,34 +17,27 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 
+from bench.addresses import API, CONSOLE, FOLLOWED
 from bench.figure import Figure, Size
-from bench.server import Server, serving
-from bench.world import loaded
+from bench.server import Server, key, serving
+from bench.world import furnish, loaded
 
 AIM = 300.0
 LOGIN = "demo@example.com"
 ROUNDS = 5
 LATER = 2
-CONSOLE = (
-    "/overview", "/overview?period=28", "/overview?period=90",
-    "/customers", "/customers?stage=dormant&sort=-last_day", "/customers?risk=1&group=champions&sort=-expected_value",
-    "/customers?orders_min=5&net_min=1000", "/customers?after={after}", "/customers?q={name}", "/customers?q={phone}",
-    "/customers/{id}", "/customers/{id}/orders", "/customers/{busy}", "/customers/shared",
-    "/search?q={name}", "/search?q={phone}",
-    "/insights/sales", "/insights/rfm", "/insights/rfm?show=net", "/insights/lifecycle", "/insights/cohorts",
-    "/insights/rhythm", "/insights/risk", "/insights/voice",
-    "/imports", "/events", "/events?name=Order+Completed", "/events/quarantine", "/events/catalogue",
-    "/events/subscribers", "/keys", "/webhooks", "/jobs", "/settings", "/staff", "/audit",
-)  # fmt: skip
-API = (
-    "/api/v1/customers", "/api/v1/customers?known=true", "/api/v1/customers?q={phone}",
-    "/api/v1/customers/lookup?kind=phone&value={phone}",
-    "/api/v1/customers/{id}", "/api/v1/customers/{id}/events", "/api/v1/customers/{id}/orders", "/api/v1/events",
-    "/api/v1/figures", "/api/v1/segments", "/api/v1/segments/stage:active/customers",
-)  # fmt: skip
+NAMES = """
+import json, sys
+from pathlib import Path
+from bench.figure import django_on
+django_on(Path(sys.argv[1]))
+from bench.addresses import names
+print(json.dumps(names(Path(sys.argv[1]))))
+"""
 PROFILE = """
 import json, sys, time
 from contextlib import contextmanager
@@ -51,8 +46,10 @@ from bench.figure import django_on
 django_on(Path(sys.argv[1]))
 from django.db import connection
 from django.test import Client
+from bench.pages import following
 from regulars.accounts.models import Staff
-from regulars.warehouse.queries.snapshot import Snapshot
+from regulars.warehouse.queries import snapshot as moment
+Snapshot = sys.modules["regulars.warehouse.queries.snapshot"].Snapshot
 spent, asked = {"operations": 0.0, "warehouse": 0.0}, []
 @contextmanager
 def timed(which, what):
@@ -64,28 +61,46 @@ def timed(which, what):
 def operations(execute, sql, params, many, context):
     with timed("operations", sql):
         return execute(sql, params, many, context)
-read = Snapshot.read
-def counted(self, sql, params=()):
-    with timed("warehouse", sql):
-        return read(self, sql, params)
-Snapshot.read = counted
-client = Client(raise_request_exception=False, headers={"host": "localhost"})
+for name in ("read", "read_arrow"):
+    def counted(self, sql, params=(), read=getattr(Snapshot, name)):
+        with timed("warehouse", sql):
+            return read(self, sql, params)
+    setattr(Snapshot, name, counted)
+client = Client(raise_request_exception=True, headers={"host": "localhost"})
 client.force_login(Staff.objects.get(email=sys.argv[2]))
-import importlib
-client.get("/overview")
-client.get("/customers")
-module = importlib.import_module("regulars.warehouse.queries.snapshot")
+headers = {"authorization": f"Bearer {sys.argv[3]}"}
+def get(path):
+    return client.get(path, headers=headers if path.startswith("/api/") else {})
+get("/overview")
+get("/customers")
+answers = sys.modules["regulars.warehouse.queries.snapshot"]._answers
 with connection.execute_wrapper(operations):
-    for path in json.load(sys.stdin):
-        module._answers.clear()
-        spent.update(operations=0.0, warehouse=0.0)
-        asked.clear()
-        begun = time.process_time()
-        answer = client.get(path, headers={"authorization": f"Bearer {sys.argv[3]}"} if path.startswith("/api/") else {})
-        took = time.process_time() - begun
+    for path, follow in json.load(sys.stdin):
+        if follow:
+            path = following(path, get(path).content.decode())
+            if not path:
+                continue
+        for turn in range(2):  # the second is told: SQL is compiled by the first
+            answers.clear()
+            spent.update(operations=0.0, warehouse=0.0)
+            asked.clear()
+            clock, begun = time.perf_counter(), time.process_time()
+            answer = get(path)
+            took, clock = time.process_time() - begun, time.perf_counter() - clock
         assert answer.status_code == 200, (path, answer.status_code)
-        print(json.dumps({"path": path, "took": took, **spent, "slowest": max(asked)}))
+        print(json.dumps({"path": path, "took": took, "clock": clock, **spent, "slowest": max(asked, default=None),
+                          "questions": len(asked)}), flush=True)
 """
+
+
+def following(path: str, answer: str) -> str:
+    """The address of the page after it; "" where there is none."""
+    if path.startswith("/api/"):
+        cursor, name = json.loads(answer).get("next_cursor") or "", "cursor"
+    else:
+        found = re.search(r"[?&;]after=([^\"&#]+)", answer)
+        cursor, name = found[1] if found else "", "after"
+    return f"{path}{'&' if '?' in path else '?'}{name}={cursor}" if cursor else ""
 
 
 def log_in(server: Server) -> httpx.Client:
@@ -115,19 +130,12 @@ def order(server: Server, who: int) -> None:
     raise RuntimeError("an order didn't reach the scores")
 
 
-def _named(server: Server, console: httpx.Client, home: Path) -> dict[str, Any]:
-    """What the addresses are filled with: a customer who buys, the one with the longest timeline, the second page."""
-    program = {"Authorization": f"Bearer {server.api_key}"}
-    best = httpx.get(f"{server.url}/api/v1/segments/stage:active/customers", headers=program).json()
-    one = best["data"][0]
-    page = console.get("/customers").text
-    after = page.split("after=")[1].split('"')[0].split("&")[0] if "after=" in page else ""
-    file = home / "demo-truths.json"
-    some = sorted(json.loads(file.read_text("utf-8"))["records"].values())
-    detail = httpx.get(f"{server.url}/api/v1/customers/{one['id']}/identities", headers=program).json()
-    phone = next((row["value"] for row in detail if row["kind"] == "phone"), "13800000000")
-    return {"id": one["id"], "busy": some[len(some) // 2], "name": one["name"][:2], "phone": phone.replace("+", "%2B"),
-            "after": after}  # fmt: skip
+def _addresses(home: Path) -> list[tuple[str, bool]]:
+    """All of them, filled, and whether the page after it is meant."""
+    told = subprocess.run([sys.executable, "-c", NAMES, str(home)], capture_output=True, text=True, check=True).stdout
+    filled = json.loads(told.splitlines()[-1])
+    every = [(path, False) for path in (*CONSOLE, *API)] + [(path, True) for path in FOLLOWED]
+    return [(path.format(**filled), follow) for path, follow in dict.fromkeys(every)]
 
 
 def p95(found: list[float]) -> float:
@@ -139,12 +147,17 @@ def figures(size: Size) -> Iterator[Figure]:
     home = loaded(size)
     first: dict[str, list[float]] = defaultdict(list)
     later: dict[str, list[float]] = defaultdict(list)
+    addresses = _addresses(home)
     with serving(home) as server:
         console = log_in(server)
         order(server, 0)
         program = httpx.Client(base_url=server.url, timeout=120, headers={"Authorization": f"Bearer {server.api_key}"})
-        filled = _named(server, console, home)
-        clients = [(path.format(**filled), console) for path in CONSOLE] + [(p.format(**filled), program) for p in API]
+        clients = [
+            (asked, client)
+            for path, follow in addresses
+            for client in [program if path.startswith("/api/") else console]
+            if (asked := following(path, client.get(path).text) if follow else path)
+        ]
         for turn in range(1, ROUNDS + 1):
             order(server, turn)
             for path, client in clients:
@@ -163,7 +176,7 @@ def figures(size: Size) -> Iterator[Figure]:
             yield Figure(f"{kind}, {visits} visits, p95", worst, "ms", aim=f"≤ {AIM:.0f} at 50×",
                          reached=worst <= AIM if size.times >= 50 else None, memory=memory)  # fmt: skip
     missed = [path for path in first if p95(first[path]) > AIM]
-    for row in _profiled(home, missed, server.api_key):
+    for row in _profiled(home, [(path, False) for path in missed], server.api_key):
         took, path = row["took"] * 1000, row["path"]
         note = (
             f"processor time {took:.0f} ms, of which {row['operations'] * 1000:.0f} operational database, "
@@ -177,9 +190,39 @@ def figures(size: Size) -> Iterator[Figure]:
         print(f"{path}: {spent * 1000:.0f} ms {which}: {' '.join(sql.split())[:200]}", file=sys.stderr)
 
 
-def _profiled(home: Path, paths: list[str], api_key: str) -> list[dict[str, Any]]:
-    """Each once more in a process of its own, with nothing remembered: its processor time (of all threads), and how
-    much of it in the databases."""
+def _profiled(home: Path, paths: list[tuple[str, bool]], api_key: str) -> Iterator[dict[str, Any]]:
+    """Each in one process of its own, with nothing remembered: its time by the clock and of the processors (all
+    threads), and how much of this in the databases."""
     command = [sys.executable, "-c", PROFILE, str(home), LOGIN, api_key]
-    done = subprocess.run(command, input=json.dumps(paths), capture_output=True, text=True, check=True)
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as done:
+        assert done.stdin and done.stdout
+        done.stdin.write(json.dumps(paths))
+        done.stdin.close()
+        yield from (json.loads(line) for line in done.stdout if line.startswith("{"))
+
+
+def main() -> None:
+    """What each address costs with nothing remembered, in one process without a server: milliseconds.
+    `python -m bench.pages --home COPY [--only WORDS] [--beyond 200] [--sql]`: with the dearest question of each."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--beyond", type=float, default=0.0)
+    parser.add_argument("--sql", action="store_true")
+    options = parser.parse_args()
+    furnish(options.home)
+    api_key = key(options.home)
+    paths = [(path, follow) for path, follow in _addresses(options.home) if options.only in path]
+    print("| page | clock | processor | operational database | warehouse | questions |\n|---|---|---|---|---|---|")
+    for row in _profiled(options.home, paths, api_key):
+        if max(row["took"], row["clock"]) * 1000 < options.beyond:
+            continue
+        figures = (f"{row[name] * 1000:.0f}" for name in ("clock", "took", "operations", "warehouse"))
+        print(f"| {unquote(row['path'])} | {' | '.join(figures)} | {row['questions']} |", flush=True)
+        if options.sql and row["slowest"]:
+            took, which, sql = row["slowest"]
+            print(f"    {took * 1000:.0f} {which}: {' '.join(sql.split())[:300]}")
+
+
+if __name__ == "__main__":
+    main()

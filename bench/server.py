@@ -42,19 +42,25 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
+def _cli(home: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "regulars", *arguments], env={**os.environ, "REGULARS_HOME": str(home)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.strip()
+
+
+def key(home: Path) -> str:
+    """For reading the JSON API."""
+    return _cli(home, "key", "add-api", "Bench", *(part for scope in SCOPES for part in ("--scope", scope)))
+
+
 @contextmanager
 def serving(home: Path, **environment: str) -> Iterator[Server]:
     """Started, listening, and ended afterwards. What it says goes to <home>.log."""
     environment = {**os.environ, "REGULARS_HOME": str(home), "REGULARS_API_RATE": "0", **environment}
 
-    def cli(*arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "regulars", *arguments], env=environment, capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
-
-    write_key = cli("key", "add", "Bench")
-    api_key = cli("key", "add-api", "Bench", *(part for scope in SCOPES for part in ("--scope", scope)))
+    write_key, api_key = _cli(home, "key", "add", "Bench"), key(home)
     port = free_port()
     with home.with_suffix(".log").open("ab") as log:
         process = subprocess.Popen(

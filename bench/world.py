@@ -93,8 +93,50 @@ def loaded(size: Size) -> Path:
             _grow_warehouse(home / "warehouse.duckdb", one / "warehouse.duckdb", size.times)
         subprocess.run([sys.executable, "-c", REFRESH, home], check=True)
         home.with_suffix(".done").touch()
+    furnish(home)
     subprocess.run([sys.executable, "-c", SETTLE, home], check=True)
     return home
+
+
+# What customers leave behind besides their events, of which lists are long: table, columns, rows by the customer, and
+# values of the :kth of :most rows for :n customers, a second after the one before.
+NUMBERS = """WITH RECURSIVE counted(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM counted WHERE k < :most), t AS (
+    SELECT k, strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (:most - k) || ' seconds') AS moment FROM counted)"""
+FURNITURE = (
+    ("accounts_auditentry", "at, actor, action, object_kind, object_id, details", 0.5, """moment, 'staff:' || (k % 5 + 1),
+        CASE k % 4 WHEN 0 THEN 'Identity Shown' WHEN 1 THEN 'Logged In' WHEN 2 THEN 'Customers Exported' ELSE
+        'Settings Changed' END, CASE k % 4 WHEN 0 THEN 'customer' WHEN 1 THEN 'staff' WHEN 2 THEN 'job' ELSE 'settings'
+        END, k % 50000 + 1, '{}'"""),
+    ("eventlog_quarantined", "digest, source, received_at, name, payload, code, field, reason_en, reason_zh, state, "
+        "changed_at", 0.2, """'bench-' || k, 'track:1', moment, CASE k % 9 WHEN 0 THEN 'Order Refunded' ELSE
+        'Order Completed' END, '{"event": "Order Completed"}', 'required', CASE k % 3 WHEN 0 THEN 'total' ELSE
+        'order_id' END, 'It is missing.', '缺少该字段。', CASE k % 10 WHEN 0 THEN 'discarded' ELSE 'open' END, moment"""),
+    ("jobs_job", "id, kind, title, arguments, actor, state, done, saved, cancel, runs, created_at", 0.02,
+        """printf('%032d', k), 'customers.export', '{"en": "Export of customers", "zh": "导出客户"}', '{}',
+        'staff:' || (k % 5 + 1), 'done', 1, '{}', 0, 1, moment"""),
+    ("customers_tag", "name, key", 0.0003, "'tag ' || k, 'tag ' || k"),
+    ("customers_tagging", "by, at, customer_id, tag_id", 1.2, """'staff:1', moment,
+        CASE WHEN k <= :n * 0.4 THEN k * 2 ELSE k % (:n - 7) + 3 END,
+        CASE WHEN k <= :n * 0.4 THEN (SELECT id FROM customers_tag WHERE key = 'regular') ELSE k % 40 + 2 END"""),
+)  # fmt: skip
+
+
+def furnish(home: Path) -> None:
+    """Make the lists long that the demo leaves short: the audit trail, quarantine, jobs, tags. Once."""
+    database = sqlite3.connect(home / "regulars.sqlite3", isolation_level=None)
+    if not database.execute("SELECT 1 FROM customers_tag WHERE key = 'regular'").fetchone():
+        customers: int = database.execute("SELECT count(*) FROM customers_customer").fetchone()[0]
+        database.execute("BEGIN")
+        database.execute("INSERT INTO customers_tag (name, key) VALUES ('regular', 'regular')")
+        for table, columns, share, values in FURNITURE:
+            most = max(int(customers * share), 50)
+            database.execute(
+                f"INSERT OR IGNORE INTO {table} ({columns}) {NUMBERS} SELECT {values} FROM t",
+                {"most": most, "n": customers},
+            )
+        database.execute("COMMIT")
+        database.execute("ANALYZE")
+    database.close()
 
 
 def _shown(columns: list[str], changed: dict[str, str], times: int) -> str:

@@ -17,7 +17,7 @@ from regulars.accounts.services import change_settings
 from regulars.eventlog import queries as log
 from regulars.kernel import clock
 from regulars.kernel.errors import Conflict
-from regulars.warehouse import engine, feed
+from regulars.warehouse import connecting, engine, feed
 from tests.warehouse.conftest import ONE_FILE, emptied
 
 Happened = Callable[..., None]
@@ -366,3 +366,21 @@ def test_a_warehouse_from_before_currencies_were_noted_keeps_what_it_counted(hap
     happened("Order Completed", 1, "2026-01-03 00:00", total=400)
     feed.catch_up()
     assert lines("currency, amount, home") == [("cny", 1500, False), ("jpy", 400, True)]
+
+
+@ONE_FILE
+def test_a_file_of_an_older_format_is_written_anew_with_all_that_was_in_it(warehouse: Path, happened: Happened) -> None:
+    happened("Customer Identified", 1, "2026-03-01 02:00", kinds=["email"])
+    happened("Order Completed", 1, "2026-03-02 02:00", order_id="1", total=20)
+    assert feed.catch_up() == 2
+    tables = ("events", "lines", "records", "pending", "meta")
+    before = [engine.read(f"FROM {table} ORDER BY ALL") for table in tables]
+    engine.close()
+    older = warehouse.with_name("older")
+    with duckdb.connect() as database:
+        database.execute(f"ATTACH '{warehouse}' AS present; ATTACH '{older}' AS older")
+        database.execute("COPY FROM DATABASE present TO older")
+    older.replace(warehouse)
+    assert [engine.read(f"FROM {table} ORDER BY ALL") for table in tables] == before
+    assert connecting.of_format(engine.cursor())
+    assert not warehouse.with_suffix(".anew").exists()

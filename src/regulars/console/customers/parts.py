@@ -23,13 +23,11 @@ _SOURCES = {"console": Text("in the console", "控制台登记"), "import": Text
 
 
 def identities(id: int, after: int | None = None) -> dict[str, Any]:
-    rows, size = queries.identities(id), _EVERY_IDENTITY if after else IDENTITIES
-    start = next((place for place, row in enumerate(rows, 1) if row.id == after), 0)
-    shown = rows[start : start + size]
+    size = _EVERY_IDENTITY if after else IDENTITIES
+    rows = queries.identities(id, after=after, limit=size + 1)
     context = {
-        "identities": [(row, KINDS[row.kind]) for row in shown],
-        "identities_after": shown[-1].id if len(rows) > start + size else None,
-        "identities_all": len(rows),
+        "identities": [(row, KINDS[row.kind]) for row in rows[:size]],
+        "identities_after": rows[size - 1].id if len(rows) > size else None,
     }
     if after:
         return context

@@ -175,12 +175,9 @@ def _steps(moment: queries.Snapshot, risk: queries.risk.Totals, actor: Actor) ->
         )
         why = Text("What they said, complained of and gave back.", "看看他们的评价、投诉与退款。")
         steps.append(Step("message-question", text, why, reverse("insights:lost")))
-    if actor.may("quarantine.repair"):
-        waiting = sum(group.count for group in log.quarantine_groups())
-        if waiting:
-            text = Text("Repair {n} events in quarantine", "修复隔离区中的 {n} 个事件").filled(
-                n=formatting.number(waiting)
-            )
-            why = Text("Until then they are in no figure.", "修复之前，它们不计入任何数字。")
-            steps.append(Step("shield-exclamation", text, why, reverse("events:quarantine")))
+    if actor.may("quarantine.repair") and (waiting := log.in_quarantine()):
+        text = Text("Repair {n} events in quarantine", "修复隔离区中的 {n} 个事件")
+        why = Text("Until then they are in no figure.", "修复之前，它们不计入任何数字。")
+        text = text.filled(n=formatting.number(waiting))
+        steps.append(Step("shield-exclamation", text, why, reverse("events:quarantine")))
     return steps

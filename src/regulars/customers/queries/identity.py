@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Case, IntegerField, Q, When
+
 from regulars.customers.identities import RANK, masked
 from regulars.customers.models import Identity, Removed
 from regulars.customers.queries.profile import Card, by_ids
@@ -36,10 +38,16 @@ def _identity_rows(rows: Iterable[Identity]) -> list[IdentityRow]:
     ]  # fmt: skip
 
 
-def identities(customer_id: int) -> list[IdentityRow]:
-    """Of all the customer's records, the strongest kinds first."""
-    rows = Identity.objects.filter(customer__root_id=root_of(customer_id)).order_by("id")
-    return sorted(_identity_rows(rows), key=lambda row: (RANK[row.kind], row.id))
+def identities(customer_id: int, *, after: int | None = None, limit: int | None = None) -> list[IdentityRow]:
+    """Of all the customer's records, the strongest kinds first; those after the identity `after`, `limit` at most."""
+    rows = Identity.objects.filter(customer__root_id=root_of(customer_id)).annotate(rank=_RANK).order_by("rank", "id")
+    if after is not None:
+        rank = rows.filter(id=after).values_list("rank", flat=True).first()
+        rows = rows.none() if rank is None else rows.filter(Q(rank__gt=rank) | Q(rank=rank, id__gt=after))
+    return _identity_rows(rows if limit is None else rows[:limit])
+
+
+_RANK = Case(*(When(kind=kind, then=rank) for kind, rank in RANK.items()), output_field=IntegerField())
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+from django.db import connection
 from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from regulars.customers.models import Tag, Tagging
@@ -41,9 +43,16 @@ def tags_of(customer_ids: Collection[int]) -> dict[int, list[str]]:
 
 
 def tagged(name: str) -> list[int]:
-    """The customers that have the tag, ascending."""
-    roots = Tagging.objects.filter(tag__key=name.casefold()[:50]).order_by("customer__root_id")
-    return list(roots.values_list("customer__root_id", flat=True).distinct())
+    """The records that have the tag, in no order: each is one of a customer's."""
+    # As one value: hundreds of thousands of rows take longer to pass on than to find.
+    every = "json_group_array(customer_id)" if connection.vendor == "sqlite" else "json_agg(customer_id)::text"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT {every} FROM customers_tagging
+                WHERE tag_id = (SELECT id FROM customers_tag WHERE key = %s)""",  # noqa: S608 (no value in the text)
+            [name.casefold()[:50]],
+        )
+        return msgspec.json.decode(cursor.fetchone()[0] or "[]", type=list[int])
 
 
 def all_tags(*, prefix: str = "", after: str = "", limit: int = 100) -> list[tuple[str, int]]:

@@ -82,7 +82,8 @@ class Filters:
     said_since: int | None = None  # … of all given between these days …
     said_until: int | None = None
     said_store: str | None = None  # … there, as metrics.mood counts
-    ids: tuple[int, ...] | None = None  # only these (a search's or a segment's)
+    ids: tuple[int, ...] | None = None  # only these (a search's)
+    records: tuple[int, ...] | None = None  # only the customers of these records (a tag's)
     erased: bool | None = False  # None: those too
 
 
@@ -110,9 +111,9 @@ def page(snapshot: Snapshot, *, filters: Filters = Filters(), sort: str = "net",
     order = f"ORDER BY {sort} {direction} NULLS LAST, customer_id"
     # Who is on the page first, then their columns: read at once, all columns of all who fit would be unpacked.
     which = f"SELECT customer_id FROM scores WHERE {' AND '.join(where)} {order} LIMIT ?"  # noqa: S608 (names of ours)
-    sql = f"SELECT {_COLUMNS} FROM scores WHERE customer_id IN ({which}) {order}"  # noqa: S608 (values are parameters)
-    rows = snapshot.read(sql, [*params, limit + 1])
-    found = [Scores(*row) for row in rows[:limit]]
+    rows = [id for (id,) in snapshot.read(which, [*params, limit + 1])]
+    scores = scores_of(snapshot, rows[:limit])
+    found = [scores[id] for id in rows[:limit]]
     return Page(found, key_of(getattr(found[-1], sort), found[-1].customer_id) if len(rows) > limit else None)
 
 
@@ -132,13 +133,9 @@ def ids(snapshot: Snapshot, *, filters: Filters = Filters(), limit: int | None =
 
 def scores_of(snapshot: Snapshot, customer_ids: Iterable[int]) -> dict[int, Scores]:
     """By id, those that have scores."""
-    wanted = list(customer_ids)
-    if not wanted:
-        return {}
-    rows = snapshot.read(
-        f"SELECT {_COLUMNS} FROM scores WHERE customer_id IN (SELECT unnest(?::BIGINT[]))",  # noqa: S608
-        [wanted],
-    )
+    # In the text: before a join with so many values whole columns would be unpacked.
+    wanted = ", ".join(str(int(id)) for id in customer_ids)
+    rows = snapshot.read(f"SELECT {_COLUMNS} FROM scores WHERE customer_id IN ({wanted})") if wanted else []  # noqa: S608
     return {row[0]: Scores(*row) for row in rows}
 
 
@@ -196,6 +193,9 @@ def _where(snapshot: Snapshot, filters: Filters) -> tuple[list[str], list[Any]]:
         where.append(being_newly_lost(snapshot))
     if filters.ids is not None:
         where.append(f"customer_id IN (SELECT id FROM {snapshot.listed(filters.ids)})")  # noqa: S608
+    if filters.records is not None:
+        theirs = f"SELECT customer_id FROM records SEMI JOIN {snapshot.listed(filters.records)} ON record_id = id"  # noqa: S608
+        where.append(f"customer_id IN (FROM {snapshot.once(theirs)})")
     for column, (low, high) in filters.ranges.items():
         if column not in (*SORTABLE, "visits"):
             raise Invalid("bad_filter", Text("Customers can't be filtered by this.", "不能按该列筛选。"), field=column)
@@ -227,23 +227,24 @@ def _bought(snapshot: Snapshot, filters: Filters) -> Condition:
         return [], []
     until = snapshot.as_of if filters.bought_until is None else min(filters.bought_until, snapshot.as_of)
     which = " AND ".join(("paid", "kind = 'sale'", *where, "day <= ?"))
-    records = f"SELECT record_id FROM lines WHERE {which}"  # noqa: S608 (our own conditions)
-    found = f"customer_id IN (SELECT customer_id FROM records WHERE record_id IN ({records}))"  # noqa: S608
-    return [found], [*params, until]
+    people = f"SELECT DISTINCT customer_id FROM lines JOIN records USING (record_id) WHERE {which}"  # noqa: S608
+    return [f"customer_id IN (FROM {snapshot.once(people, [*params, until])})"], []
 
 
 def _came_again(snapshot: Snapshot, filters: Filters) -> Condition:
-    where, params = [], list[Any]()
+    tables = []
     if filters.came is not None:
-        where.append("customer_id IN (SELECT customer_id FROM purchases WHERE lines > 0 AND month = ? AND day <= ?)")
-        params += [filters.came, snapshot.as_of]
+        sql = "SELECT DISTINCT customer_id FROM purchases WHERE lines > 0 AND month = ? AND day <= ?"
+        tables.append(snapshot.once(sql, [filters.came, snapshot.as_of]))
     if filters.again is not None:
-        where.append(
-            """customer_id IN (SELECT p.customer_id FROM purchases p JOIN scores s USING (customer_id)
-               WHERE p.lines > 0 AND p.day > s.first_day AND p.day - s.first_day <= ? AND p.day <= ?)"""
-        )
-        params += [filters.again, snapshot.as_of]
-    return where, params
+        # Links ask it of who first bought in a month: of them alone it is told sooner.
+        since, until = filters.ranges.get("first_day", (None, None))
+        first = (-(10**6) if since is None else since, snapshot.as_of if until is None else until)
+        sql = """SELECT DISTINCT customer_id FROM purchases p JOIN scores s USING (customer_id)
+                 WHERE p.lines > 0 AND p.day > s.first_day AND p.day - s.first_day <= ? AND p.day <= ?
+                 AND s.first_day BETWEEN ? AND ?"""
+        tables.append(snapshot.once(sql, [filters.again, snapshot.as_of, *first]))
+    return [f"customer_id IN (FROM {table})" for table in tables], []
 
 
 def _said(snapshot: Snapshot, filters: Filters) -> Condition:
@@ -253,13 +254,14 @@ def _said(snapshot: Snapshot, filters: Filters) -> Condition:
     sql = voice.answers(filters.said, since=filters.said_since, until=until, by_store=filters.said_store is not None)
     place, params = ("AND bucket = ?", [filters.said_store]) if filters.said_store is not None else ("", [])
     which = f"SELECT person FROM ({sql}) WHERE score BETWEEN ? AND ? {place}"  # noqa: S608 (compiled)
-    return [f"customer_id IN ({which})"], [filters.said_least, filters.said_most, *params]
+    people = snapshot.once(which, [filters.said_least, filters.said_most, *params])
+    return [f"customer_id IN (FROM {people})"], []
 
 
 def nameless(snapshot: Snapshot, *, filters: Filters) -> int:
     """How many of the answers that the filters are about came without saying whose they are."""
-    asked, params = _said(snapshot, filters)
+    asked, _ = _said(snapshot, filters)
     if not asked:
         return 0
     which = asked[0].removeprefix("customer_id IN ")
-    return int(snapshot.read(f"SELECT count(*) FROM {which} WHERE person < 0", params)[0][0])  # noqa: S608
+    return int(snapshot.read(f"SELECT count(*) FROM {which} WHERE person < 0")[0][0])  # noqa: S608

@@ -39,9 +39,9 @@ class Lost:
 def hints(snapshot: Snapshot) -> dict[Hint, int]:
     """How many of them have each hint (one may have several), or none. Nobody erased is counted."""
     row = snapshot.read(
-        f"""{_lost(snapshot)} SELECT count(*) FILTER (complaint_day IS NOT NULL),
+        f"""SELECT count(*) FILTER (complaint_day IS NOT NULL),
             count(*) FILTER (refund_day IS NOT NULL), count(*) FILTER (unhappy), count(*) FILTER ({_WHERE["none"]})
-            FROM lost"""  # noqa: S608 (our own conditions)
+            FROM {_lost(snapshot)}"""  # noqa: S608 (our own conditions)
     )[0]
     return dict(zip(HINTS, row, strict=True))
 
@@ -53,7 +53,7 @@ def lost(snapshot: Snapshot, *, hint: Hint | None = None, after: str | None = No
         net, last = values_of(after, 2)
         where, params = [*where, "(net < ? OR (net = ? AND customer_id > ?))"], [net, net, last]
     rows = snapshot.read(
-        f"{_lost(snapshot)} SELECT * FROM lost WHERE {' AND '.join(where)} "  # noqa: S608 (our own conditions)
+        f"SELECT * FROM {_lost(snapshot)} WHERE {' AND '.join(where)} "  # noqa: S608 (our own conditions)
         "ORDER BY net DESC, customer_id LIMIT ?",
         [*params, limit + 1],
     )
@@ -70,7 +70,7 @@ _WHERE: dict[Hint, str] = {
 
 
 def _lost(snapshot: Snapshot) -> str:
-    """A row for each; the columns of Lost in order."""
+    """The name of a table with a row for each; the columns of Lost in order."""
     cutoffs = Cutoffs.from_json(snapshot.value("cutoffs", {}))
     end = month_before(snapshot)
     then = f"(recency_days - {snapshot.as_of - end})"
@@ -79,7 +79,7 @@ def _lost(snapshot: Snapshot) -> str:
     low = " ".join(f"WHEN '{kind}' THEN {score}" for kind, score in UNHAPPY.items())
     # The last of several is the greatest by time and position; the rest of the struct only travels along.
     last = """max({'at': "at", 'position': position, 'category': category, 'score': score, 'day': day})"""
-    return f"""
+    sql = f"""
         WITH gone AS (SELECT * FROM scores WHERE NOT erased AND {being_newly_lost(snapshot)}),
         theirs AS (SELECT record_id, customer_id, last_day FROM records JOIN gone USING (customer_id)),
         said AS (
@@ -101,4 +101,5 @@ def _lost(snapshot: Snapshot) -> str:
             complaint.category AS complaint, complaint.day AS complaint_day, coalesce(amount, 0) AS refunded,
             returned.day AS refund_day
             FROM gone LEFT JOIN said USING (customer_id) LEFT JOIN returned USING (customer_id))
-        """  # noqa: S608 (our own conditions)
+        FROM lost"""  # noqa: S608 (our own conditions)
+    return snapshot.once(sql)

@@ -5,9 +5,10 @@ import binascii
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import duckdb
@@ -39,6 +40,7 @@ class Snapshot:
     zone: str
     _cursor: duckdb.DuckDBPyConnection = field(repr=False, compare=False)
     _kept: Mapping[str, list[Any]] = field(default_factory=dict, repr=False, compare=False)
+    _once: dict[tuple[Any, ...], str] = field(default_factory=dict, repr=False, compare=False)
     folded: bool = False
     """There are tables of facts.visits and facts.placed for questions to share, as long as many are asked in a row."""
 
@@ -48,10 +50,20 @@ class Snapshot:
     def read_arrow(self, sql: str, params: engine.Parameters = ()) -> pyarrow.Table:
         return self._cursor.execute(sql, params or None).to_arrow_table()
 
-    def listed(self, ids: Iterable[int]) -> str:
+    def once(self, sql: str, params: Sequence[Any] = ()) -> str:
+        """The name of a table of this question's rows: who needs them for several questions asks once."""
+        return self._named((sql, *params), lambda name: self.read(f"CREATE TEMP TABLE {name} AS {sql}", params))
+
+    def listed(self, ids: Sequence[int]) -> str:
         """The name of a table of these ids (column `id`): as a parameter so many values take long."""
-        self._cursor.register("listed", pyarrow.table({"id": pyarrow.array(ids, pyarrow.int64())}))
-        return "listed"
+        table = partial(pyarrow.array, ids, pyarrow.int64())
+        return self._named(("ids", ids), lambda name: self._cursor.register(name, pyarrow.table({"id": table()})))
+
+    def _named(self, key: tuple[Any, ...], make: Callable[[str], object]) -> str:
+        if key not in self._once:
+            make(name := f"once_{len(self._once)}")
+            self._once[key] = name
+        return self._once[key]
 
     @property
     def answered(self) -> bool:
