@@ -47,6 +47,12 @@ LISTS = [
     ("?first=2026-13", []),  # what can't be read or doesn't exist nobody matches
     ("?since=yesterday", []),
     ("?net_min=x", []),
+    ("?net_min=-5", ["ming", "rain", "eve"]),  # of net spend that can be
+    ("?orders_min=-5", []),
+    ("?orders_min=1.5", []),
+    ("?chance_min=500", []),
+    ("?orders_min=12&orders_max=2", []),
+    ("?risk=2", []),
     ("?r=9", []),
     ("?group=high_value", []),
     ("?stage=new&stage=nonsense", ["eve"]),
@@ -162,6 +168,47 @@ def test_a_view_is_saved_under_a_name_and_removed_with_undo(shop: dict[str, int]
     gone = client.post(remove, follow=True).content.decode()
     assert 'name="query" value="stage=lost"' in gone  # in the form that undoes it
     assert "去年的老客</a>" not in gone
+
+
+def test_a_view_that_takes_anothers_place_says_so_and_can_be_undone(shop: dict[str, int], as_role: Any) -> None:
+    client, other = as_role("marketer"), as_role("manager")
+
+    def saved(query: str, by: Any = client) -> str:
+        return str(by.post("/customers/views", {"name": "Regulars", "query": query}, follow=True).content.decode())
+
+    def kept() -> list[str]:
+        return re.findall(r'<span class="view"><a href="\?([^"]*)"', client.get("/customers").content.decode())
+
+    assert "Saved as “Regulars”" in saved("stage=lost")
+    assert "is there already, just so" in saved("stage=lost")
+    assert "Saved as “Regulars”" in saved("stage=new", by=other)  # another's is another view
+    page = saved("stage=active")
+    assert "This replaces your view “Regulars”" in page and kept() == ["stage=active"]
+    _undo(client, page)
+    assert kept() == ["stage=lost"]
+    zh = as_role("marketer", "zh").post("/customers/views", {"name": "Regulars", "query": ""}, follow=True)
+    assert "已替换您原有的视图“Regulars”" in zh.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "language", "said"),
+    [
+        ("orders_min=-5", "en", {"orders": "Give a whole number, 0 or more."}),
+        ("chance_max=500&net_min=x", "zh", {"chance": "请填写 0 到 100 之间的百分比。",
+                                            "net": "请填写金额，例如 1200 或 99.50。"}),
+        ("value_min=-1&recency_min=9&recency_max=1", "en", {"value": "Give an amount of 0 or more.",
+                                                            "recency": "This ends before it begins: swap the two."}),
+    ],
+)  # fmt: skip
+def test_a_range_that_cant_be_is_a_fault_at_its_field(
+    people: dict[str, Any], home: Any, as_role: Any, query: str, language: str, said: dict[str, str]
+) -> None:
+    page = as_role("marketer", language).get(f"/customers?{query}").content.decode()
+    assert dict(re.findall(r'id="fault-(\w+)">([^<]*)<', page)) == said
+    for part in query.split("&"):
+        name, _, typed = part.partition("=")
+        field = page.split(f'name="{name}"')[1].split(">")[0]
+        assert f'value="{typed}"' in field and 'aria-invalid="true"' in field
 
 
 def test_an_export_holds_the_list_with_identities_and_no_formulas(
@@ -537,7 +584,7 @@ def test_everything_on_the_page_can_be_reached(shop: dict[str, int], as_role: An
     for n in range(5):
         add_note(customer_id=id, text=f"note {n}.", by=SYSTEM)
         update_profile(customer_id=id, fields={"city": f"city {n}."}, by=SYSTEM)
-        add_identity(customer_id=id, kind="email", value=f"{n}@example.com", by=SYSTEM)
+        add_identity(customer_id=id, kind="email", value=f"{n}th@example.com", by=SYSTEM)
         (withdraw_consent if n % 2 else give_consent)(
             customer_id=id,
             channel="sms",

@@ -99,6 +99,25 @@ def test_who_is_late_by_their_own_rhythm_is_at_risk_with_the_reason_and_leads_to
     assert "路过" in manager.get("/insights/risk?reason=overdue").content.decode()
     assert "路过" not in manager.get("/insights/risk?reason=silent").content.decode()
     assert "已 40 天，平常 7 天" in manager.get("/insights/risk", headers={"Accept-Language": "zh"}).content.decode()
+    # 张伟 was warned of too and is lost: everywhere "about to leave" is the same one, and the mark on nobody else
+    shown = manager.get("/customers")
+    assert b'<a href="?risk=1">About to leave</a>' in shown.content
+    marked = {row["card"].name for row in shown.context["rows"] if row["scores"].leaving}
+    warned = {row["card"].name for row in shown.context["rows"] if row["scores"].warned}
+    assert (marked, warned) == ({"路过"}, {"路过", "张伟"})
+    assert shown.content.decode().count('class="mark mark-warning"') == 1
+    listed = manager.get("/customers?risk=1").context["rows"]
+    overview = manager.get("/overview").context["leaving"]
+    risk = manager.get("/insights/risk").context
+    assert [row["card"].id for row in listed] == [row.customer_id for row, _ in overview] == [people[4]]
+    assert [row.customer_id for row, _ in risk["rows"]] == [people[4]] and risk["totals"].customers == 1
+    assert risk["everybody"] == "/customers?risk=1"
+    already = manager.get("/insights/risk?lost=1").context
+    gone = manager.get(already["everybody"])
+    assert [row["card"].id for row in gone.context["rows"]] == [row.customer_id for row, _ in already["rows"]]
+    assert "Warned of, and lost already" in gone.content.decode() and "mark-warning" not in gone.content.decode()
+    assert "About to leave" in manager.get(f"/customers/{people[4]}").content.decode()
+    assert "About to leave" not in manager.get(f"/customers/{people[3]}").content.decode()
 
 
 def test_a_large_business_has_every_answer_about_much_history_in_advance(

@@ -93,7 +93,17 @@ def test_lists_show_enough_to_recognise_and_too_little_to_copy() -> None:
     assert masked("phone", "+14155552671") == "+141****2671"
     assert masked("email", "li.wei@example.com") == "l***@example.com"
     assert masked("member_card", "VIP00012345") == "VI***45"
-    assert masked("user_id", "7") == "***7"
+    assert masked("member_card", "A17") == "***7"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("user_id", "7"), ("member_card", "🍵"), ("member_card", "A🍵"), ("device", "🍵🍵🍵🍵🍵🍵🍵"), ("device", "----x-----"),
+     ("user_id", "e\u0301\u0323\u0308\u0304\u0307\u030a\u030b")],
+)  # fmt: skip
+def test_of_a_short_or_odd_identity_a_list_shows_nothing(kind: str, value: str) -> None:
+    assert masked(kind, value) == "***"
+    assert masked("email", "a@example.com") == masked("email", "li@example.com") == "***@example.com"
 
 
 @given(st.sampled_from(list(KINDS)), st.text(max_size=60))
@@ -102,4 +112,5 @@ def test_a_normalised_value_stays_as_it_is(kind: str, text: str) -> None:
     if value is not None:
         assert usable(kind, value) == value
         assert 1 <= len(value) <= 254
-        assert masked(kind, value)
+        shown = masked(kind, value)
+        assert value not in shown and shown.replace("*", "") != value.replace("*", "")

@@ -198,7 +198,14 @@ class Worth(Schema):
     r: int | None = Field(description=said("Recency class, 5 is best.", "R 分，5 为最佳。"))
     f: int | None = Field(description=said("Frequency class.", "F 分。"))
     m: int | None = Field(description=said("Money class.", "M 分。"))
-    warned: bool = Field(description=said("At risk of leaving.", "有流失风险。"))
+    warned: bool = Field(
+        description=said(
+            "Warned of leaving: silent and spending less, or late by their own rhythm. It stays true of the lost; "
+            "about to leave is who is warned of and whose stage isn’t lost.",
+            "有流失预警：久未互动且消费下降，或按自身节奏已逾期。流失的客户仍为 true；"
+            "“即将流失”指有预警且阶段不是“流失”的客户。",
+        )
+    )
     expected_value: int | None = Field(
         description=said("Expected spend in the next twelve months, minor units.", "预计未来 12 个月消费（分）。")
     )

@@ -163,11 +163,14 @@ def readings(text: str, *, region: str = "CN") -> list[tuple[str, str]]:
 
 
 def masked(kind: str, value: str) -> str:
-    """As it may stand in a list: enough for somebody who knows it, too little for somebody who doesn't."""
+    """As it may stand in a list: enough for somebody who knows it, too little for somebody who doesn't. Of what has few
+    letters and digits (a pictogram is none) nothing is shown, for it would be nearly all.
+    """
     if kind == "phone":
         local = value.removeprefix("+86") if re.fullmatch(r"\+861\d{10}", value) else value
         return f"{local[:-8]}****{local[-4:]}" if len(local) > 8 else f"****{local[-2:]}"
     if kind == "email":
         name, _, domain = value.rpartition("@")
-        return f"{name[:1]}***@{domain}"
-    return f"{value[:2]}***{value[-2:]}" if len(value) > 6 else f"***{value[-1:]}"
+        return f"{name[:1] if len(name) > 2 else ''}***@{domain}"
+    telling = sum(map(str.isalnum, value))
+    return f"{value[:2]}***{value[-2:]}" if telling > 6 else f"***{value[-1:]}" if telling > 1 else "***"

@@ -94,7 +94,7 @@ def _people(now: Snapshot, truths: Mapping[str, Any], records: Mapping[str, int]
     return [
         held(
             Text("Gone or about to go (stage dormant or lost, or warned)", "已经或即将流失（沉睡、流失或预警）"), gone,
-            named(Filters(stages=("dormant", "lost")), Filters(warned=True)) & buyers,
+            named(Filters(stages=("dormant", "lost")), Filters(leaving=True)) & buyers,
         ),
         held(Text("Price-sensitive (taste)", "价格敏感（偏好）"), truths["price_sensitive"],
              named(Filters(tastes=("price",)))),

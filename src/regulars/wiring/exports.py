@@ -35,7 +35,7 @@ _HEAD = (
     Text("Customer", "客户编号"), Text("Name", "姓名"), *(KINDS[kind] for kind in _SHOWN), Text("City", "城市"),
     Text("Home store", "归属门店"), Text("Tags", "标签"), Text("Stage", "生命周期阶段"), Text("RFM group", "RFM 分组"),
     Text("R", "R"), Text("F", "F"), Text("M", "M"), Text("Orders", "订单数"), Text("Net spend", "净消费"),
-    Text("First purchase", "首次购买"), Text("Last purchase", "最近购买"), Text("Warned", "流失预警"),
+    Text("First purchase", "首次购买"), Text("Last purchase", "最近购买"), Text("About to leave", "即将流失"),
     Text("Probability of coming back", "仍会光顾的概率"), Text("Expected value, 12 months", "未来 12 个月预期价值"),
 )  # fmt: skip
 
@@ -101,7 +101,7 @@ def export_customers(
                         money.major(row.net, own.currency),
                         "" if row.first_day is None else clock.day_of(row.first_day).isoformat(),
                         "" if row.last_day is None else clock.day_of(row.last_day).isoformat(),
-                        (Text("yes", "是") if row.warned else Text("no", "否")).in_language(language),
+                        (Text("yes", "是") if row.leaving else Text("no", "否")).in_language(language),
                         "" if row.p_alive is None else round(row.p_alive, 4),
                         "" if row.expected_value is None else money.major(row.expected_value, own.currency),
                     ]

@@ -25,6 +25,13 @@ RANGES: dict[str, tuple[str, Text, str]] = {
     "value": ("expected_value", Text("Expected value", "预期价值"), "money"),
     "chance": ("p_alive", Text("Chance to come back", "再来的概率"), "percent"),
 }
+_AMOUNT = Text("Give an amount, such as 1200 or 99.50.", "请填写金额，例如 1200 或 99.50。")
+_WORTH = Text("Give an amount of 0 or more.", "请填写不小于 0 的金额。")
+_COUNT = Text("Give a whole number, 0 or more.", "请填写不小于 0 的整数。")
+_SHARE = Text("Give a share from 0 to 100 percent.", "请填写 0 到 100 之间的百分比。")
+_CROSSED = Text("This ends before it begins: swap the two.", "下限大于上限，请对调。")
+HINTS = {"net": _AMOUNT, "orders": _COUNT, "recency": _COUNT, "value": _WORTH, "chance": _SHARE}
+"""What can stand at the ends of a range. Net spend may lie below zero: who gave back more than they bought."""
 SORTS = ("net", "orders", "last_day", "first_day", "p_alive", "expected_value", "silent_days")
 NAMES: dict[str, Text] = {
     "stage": Text("Stage", "阶段"),
@@ -39,7 +46,7 @@ NAMES: dict[str, Text] = {
     "came": Text("Bought in", "当月购买"),
     "again": Text("Came again", "再次购买"),
     "lost": Text("Newly lost", "新近流失"),
-    "risk": Text("At risk of leaving", "有流失风险"),
+    "risk": Text("About to leave", "即将流失"),
     "anonymous": Text("Anonymous visitors too", "包括匿名访客"),
 }
 PLACES = ("bought_store", "bought_channel", "bought_category", "bought_product")
@@ -64,6 +71,10 @@ ANSWERS: dict[tuple[str, str], tuple[int, int, Text]] = {
     ("csat", "satisfied"): (4, 5, Text("CSAT: satisfied (4–5)", "CSAT：满意（4–5 分）")),
     ("csat", "unsatisfied"): (1, 3, Text("CSAT: not satisfied (1–3)", "CSAT：不满意（1–3 分）")),
 }
+RISK: dict[str, tuple[bool, Text]] = {
+    "1": (True, NAMES["risk"]),
+    "lost": (False, Text("Warned of, and lost already", "曾有流失预警，现已流失")),
+}
 NOT_SAID = Text("not said", "未注明")
 MOST_FOUND = 100
 KNOWN: dict[str, Collection[str]] = {
@@ -87,7 +98,7 @@ class Asked:
     q: str
     tag: str
     lists: dict[str, tuple[str, ...]]
-    risk: bool
+    risk: str  # a key of RISK, or ""
     scores: dict[str, int]
     ranges: dict[str, tuple[str, str]]
     first: tuple[date, date] | None  # from the first to the last day that the first purchase may be of
@@ -127,7 +138,7 @@ class Asked:
             chips.append(Chip(_chip(NAMES["first"], said), _url(self.given, "first")))
         chips += [Chip(text, _url(self.given, *names)) for text, names in self._led_chips()]
         if self.risk:
-            chips.append(Chip(str(NAMES["risk"]), _url(self.given, "risk")))
+            chips.append(Chip(str(RISK[self.risk][1]), _url(self.given, "risk")))
         if self.anonymous:
             chips.append(Chip(str(NAMES["anonymous"]), _url(self.given, "anonymous")))
         chips += [
@@ -154,7 +165,9 @@ class Asked:
     def under_more(self) -> int:
         """How many filters are on of those that the list shows under "More"."""
         chosen = (self.tag, self.first, self.risk, self.anonymous)
-        return len(self.ranges) + len(self.scores) + sum(map(bool, chosen)) + len(self._led_chips())
+        return (
+            len(self.nonsense) + len(self.ranges) + len(self.scores) + sum(map(bool, chosen)) + len(self._led_chips())
+        )
 
     def _led_chips(self) -> list[tuple[str, tuple[str, ...]]]:
         """What the filters that only links say read like, and their names in the address."""
@@ -213,7 +226,7 @@ class Asked:
             tastes=self.lists["taste"],
             stores=self.lists["store"],
             channels=self.lists["channel"],
-            warned=True if self.risk else None,
+            leaving=RISK[self.risk][0] if self.risk else None,
             known=None if self.q or self.anonymous or kind else True,  # a visitor of no name may have answered
             ranges=ranges,
             bought_store=led.get("bought_store"),
@@ -248,13 +261,9 @@ def asked(given: QueryDict) -> Asked:
         q=given.get("q", "").strip()[:200],
         tag=given.get("tag", "").strip()[:50],
         lists={key: tuple(value for value in given.getlist(key) if value) for key in LISTS},
-        risk=given.get("risk") == "1",
+        risk=risk if (risk := given.get("risk", "")) in RISK else "",
         scores={key: int(given.get(key, "")) for key in ("r", "f", "m") if given.get(key) in _SCORES},
-        ranges={
-            key: ends
-            for key in RANGES
-            if any(ends := (_amount(given.get(f"{key}_min", "")), _amount(given.get(f"{key}_max", ""))))
-        },
+        ranges={key: ends for key in RANGES if any(ends := _ends(given, key)) and not _crossed(*ends)},
         first=_days(given.get("first", "")),
         led={name: given.get(name, "") for name in LED if name in given and _makes_sense(name, given.get(name, ""))},
         anonymous=given.get("anonymous") == "1",
@@ -269,21 +278,58 @@ def _nonsense(given: QueryDict) -> Iterator[tuple[Text, str, str]]:
     readable: list[tuple[Text, str, Callable[[str], object]]] = [
         (Text(key.upper(), key.upper()), key, lambda value: value in _SCORES) for key in ("r", "f", "m")
     ]
-    readable += [(text, f"{key}_{end}", _amount) for key, (_, text, _) in RANGES.items() for end in ("min", "max")]
+    readable += [
+        (text, f"{key}_{end}", partial(_end, key)) for key, (_, text, _) in RANGES.items() for end in ("min", "max")
+    ]
     readable.append((NAMES["first"], "first", _days))
+    readable.append((NAMES["risk"], "risk", RISK.get))
     readable += [(NAMES.get(key, _FROM_FIGURES), key, partial(_makes_sense, key)) for key in LED]
     for text, key, read in readable:
         value = given.get(key, "").strip()
         if value and not read(value):
             yield text, value[:60], key
+    for key, (_, text, unit) in RANGES.items():
+        low, high = _ends(given, key)
+        if _crossed(low, high):
+            yield text, str(_between(_written(low, unit), _written(high, unit))), f"{key}_max"
 
 
-def _amount(text: str) -> str:
+def _ends(given: QueryDict, key: str) -> tuple[str, str]:
+    return _end(key, given.get(f"{key}_min", "")), _end(key, given.get(f"{key}_max", ""))
+
+
+def _end(key: str, text: str) -> str:
+    """An end of a range as a plain figure, "" for none and for one that can't be."""
     try:
         amount = Decimal(text.replace(",", "").strip())
     except InvalidOperation:
         return ""
-    return f"{amount.normalize():f}" if amount.is_finite() and abs(amount) < 10**12 else ""
+    if not amount.is_finite() or abs(amount) >= 10**12 or (amount < 0 and key != "net"):
+        return ""
+    unit = RANGES[key][2]
+    if (unit == "percent" and amount > 100) or (unit == "number" and amount != int(amount)):
+        return ""
+    return f"{amount.normalize():f}"
+
+
+def _crossed(low: str, high: str) -> bool:
+    return bool(low and high) and Decimal(low) > Decimal(high)
+
+
+def ranges(given: QueryDict) -> list[dict[str, Any]]:
+    """The ranges as the list's form shows them: with what was typed, and what is wrong with it."""
+    found = []
+    for key, (_, text, unit) in RANGES.items():
+        ends, typed = _ends(given, key), [given.get(f"{key}_{end}", "").strip()[:60] for end in ("min", "max")]
+        wrong = [bool(said) and not end for end, said in zip(ends, typed, strict=True)]
+        crossed = _crossed(*ends)
+        shown = [end or said for end, said in zip(ends, typed, strict=True)]
+        fault = HINTS[key] if any(wrong) else _CROSSED if crossed else None
+        found.append(
+            {"key": key, "text": text, "unit": unit, "from": shown[0], "to": shown[1], "fault": fault,
+             "wrong_from": wrong[0] or crossed, "wrong_to": wrong[1] or crossed}
+        )  # fmt: skip
+    return found
 
 
 def _day(text: str) -> date | None:

@@ -61,10 +61,7 @@ def customers(request: ConsoleRequest) -> HttpResponse:
         "groups": [(key, explanations.group_text(key)) for key in rfm.GROUPS],
         "moods": traits.MOODS.items(),
         "tastes": traits.TASTES.items(),
-        "ranges": [
-            (f"{key}_min", f"{key}_max", text, unit, *asked.ranges.get(key, ("", "")))
-            for key, (_, text, unit) in filters.RANGES.items()
-        ],
+        "ranges": filters.ranges(request.GET),
         "all_tags": queries.tag_names(),
         "views": saved.views(by=request.actor),
         "snapshot": snapshot,
@@ -228,13 +225,21 @@ def exported(request: ConsoleRequest, job_id: str) -> HttpResponse:
 def save_view(request: ConsoleRequest) -> HttpResponse:
     query = request.POST.get("query", "")
     try:
-        row = saved.save(
+        row, old = saved.save(
             name=request.POST.get("name", ""), query=query, shared=request.POST.get("shared") == "1", by=request.actor
         )
     except Problem as problem:
         toast(request, problem.text, kind="fault")
     else:
-        toast(request, Text("Saved as “{name}”.", "已保存为“{name}”。").filled(name=row.name))
+        if old is None:
+            toast(request, Text("Saved as “{name}”.", "已保存为“{name}”。").filled(name=row.name))
+        elif old == (row.query, row.shared):
+            said = Text("The view “{name}” is there already, just so.", "视图“{name}”已存在，内容相同。")
+            toast(request, said.filled(name=row.name), kind="note")
+        else:
+            said = Text("This replaces your view “{name}”.", "已替换您原有的视图“{name}”。")
+            fields = {"name": row.name, "query": old[0], "shared": "1" if old[1] else ""}
+            toast(request, said.filled(name=row.name), undo=reverse("customers:save-view"), fields=fields)
     return redirect(f"{reverse('customers:list')}?{query}")
 
 

@@ -48,7 +48,7 @@ def shown(request: ConsoleRequest, id: int, problem: Problem | None = None, form
         "card": profile.card,
         "erased": profile.erased_at,
         "scores": scores,
-        "reasons": reasons(scores) if scores and scores.warned else [],
+        "reasons": reasons(scores) if scores and scores.leaving else [],
         "mood": warehouse.customer.mood(snapshot, id),
         "own_rhythm": bool(scores and scores.orders)
         and warehouse.customer.visits(snapshot, id) >= explanations.cutoffs().own_rhythm_visits,

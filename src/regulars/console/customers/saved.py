@@ -1,5 +1,8 @@
 """Views of the list under a name: one's own and those that colleagues share."""
 
+from typing import Any
+
+from django.db import transaction
 from django.db.models import Q
 
 from regulars.accounts.actors import Actor
@@ -15,8 +18,11 @@ def views(*, by: Actor, named: str = "") -> list[SavedView]:
     return list(rows.order_by("shared", "name", "id")[:30])
 
 
-def save(*, name: str, query: str, shared: bool, by: Actor) -> SavedView:
-    """Under a name that one has already, the old view is replaced."""
+@transaction.atomic
+def save(*, name: str, query: str, shared: bool, by: Actor) -> tuple[SavedView, tuple[str, bool] | None]:
+    """Under a name that one has already, the old view is replaced: what it was, (query, shared), is returned too, so
+    that saving it again undoes this.
+    """
     name = name.strip()
     if not 1 <= len(name) <= 60:
         raise Invalid(
@@ -24,10 +30,10 @@ def save(*, name: str, query: str, shared: bool, by: Actor) -> SavedView:
         )
     if len(query) > 1000:
         raise Invalid("query", Text("This view has too many filters.", "筛选条件过多。"), field="view")
-    row, _ = SavedView.objects.update_or_create(
-        staff_id=by.id or 0, area=AREA, name=name, defaults={"query": query, "shared": shared}
-    )
-    return row
+    own: dict[str, Any] = {"staff_id": by.id or 0, "area": AREA, "name": name}
+    old = SavedView.objects.select_for_update().filter(**own).values_list("query", "shared").first()
+    row, _ = SavedView.objects.update_or_create(**own, defaults={"query": query, "shared": shared})
+    return row, old
 
 
 def remove(*, id: int, by: Actor) -> SavedView:

@@ -362,7 +362,7 @@ def risk(request: HttpRequest) -> HttpResponse:
         {
             "moment": moment,
             "totals": totals,
-            "everybody": people(risk=1, stage=["lost"] if lost else [key for key in stages.STAGES if key != "lost"]),
+            "everybody": people(risk="lost" if lost else 1),
             "reason": reason,
             "lost": lost,
             "reasons": [(key, text, counts[key]) for key, text in REASONS.items()],

@@ -33,7 +33,6 @@ FIGURES: tuple[tuple[str, Text, str, charts.Unit, str], ...] = (
     ("average_order", Text("Average order", "客单价"), "average_order", "money", "up"),
 )
 SHORT = 5
-STAYING = tuple(stage for stage in lifecycle.STAGES if stage != "lost")  # who is lost isn't about to leave
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def overview(request: ConsoleRequest) -> HttpResponse:
     figures = queries.overview.figures(moment, days=days)
     series = queries.overview.series(moment, days=2 * days)
     risk = queries.risk.totals(moment)
-    leaving = queries.customers.page(moment, filters=Filters(warned=True, stages=STAYING), sort="net", limit=SHORT).rows
+    leaving = queries.customers.page(moment, filters=Filters(leaving=True), sort="net", limit=SHORT).rows
     begun = queries.overview.whole_days(moment, days=days)
     first = urlencode({"first": between_days(*begun), "sort": "-first_day"})
     new = asked(QueryDict(first)).filters()
@@ -152,7 +151,7 @@ def _steps(moment: queries.Snapshot, risk: queries.risk.Totals, actor: Actor) ->
     """In order of what it is worth."""
     steps = []
     groups = [("group", group) for group in ("champions", "loyal", "needs_attention")]
-    good = urlencode([("risk", "1"), *groups, ("sort", "-net"), *(("stage", stage) for stage in STAYING)])
+    good = urlencode([("risk", "1"), *groups, ("sort", "-net")])
     if best := _listed(moment, good):
         text = Text("Call {n} good customers who are slipping away", "联系 {n} 位正在疏远的好客户")
         why = Text("Everybody at risk together brought {net}.", "全部有流失风险的客户累计消费 {net}。").filled(

@@ -9,6 +9,7 @@ from regulars.kernel.errors import Invalid
 from regulars.kernel.languages import Text
 from regulars.warehouse.queries import voice
 from regulars.warehouse.queries.lifecycle import being_newly_lost
+from regulars.warehouse.queries.risk import LEAVING, LEFT
 from regulars.warehouse.queries.snapshot import Page, Snapshot, key_of, remembered, values_of
 
 
@@ -49,6 +50,11 @@ class Scores:
     mood: str | None
     taste: str | None
 
+    @property
+    def leaving(self) -> bool:
+        """About to leave: warned of, and not lost already."""
+        return self.warned and self.stage != "lost"
+
 
 @dataclass(frozen=True, slots=True)
 class Filters:
@@ -63,7 +69,7 @@ class Filters:
     channels: tuple[str, ...] = ()
     moods: tuple[str, ...] = ()
     tastes: tuple[str, ...] = ()
-    warned: bool | None = None
+    leaving: bool | None = None  # True: warned of and not lost; False: warned of and lost
     known: bool | None = True  # known or a buyer; False: not known; None: anybody
     named: bool = False  # only who has an identity that names a person
     ranges: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)  # column → from, to
@@ -169,10 +175,12 @@ _COLUMNS = ", ".join(f.name for f in fields(Scores))
 def _where(snapshot: Snapshot, filters: Filters) -> tuple[list[str], list[Any]]:
     """Conditions and their parameters. Raises Invalid for a range over an unknown column."""
     where, params = ["true"], list[Any]()
-    for column in ("r", "f", "m", "warned", "erased"):
+    for column in ("r", "f", "m", "erased"):
         value = getattr(filters, column)
         if value is not None:
             where, params = [*where, f"{column} = ?"], [*params, value]
+    if filters.leaving is not None:
+        where.append(LEAVING if filters.leaving else LEFT)
     if filters.known:
         where.append("(known OR orders > 0)")
     elif filters.known is not None:

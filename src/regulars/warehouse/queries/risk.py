@@ -1,4 +1,4 @@
-"""Who is about to leave, and why."""
+"""Who is about to leave, and why: warned of and not lost. Warnings stay with the lost, who have left already."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -38,8 +38,8 @@ class Totals:
     overdue: int
 
 
-_STAYING = "warned AND NOT erased AND stage <> 'lost'"
-_LOST = "warned AND NOT erased AND stage = 'lost'"
+LEAVING = "warned AND stage <> 'lost'"
+LEFT = "warned AND stage = 'lost'"
 
 
 def totals(snapshot: Snapshot, *, lost: bool = False) -> Totals:
@@ -47,7 +47,7 @@ def totals(snapshot: Snapshot, *, lost: bool = False) -> Totals:
     row = snapshot.read(
         f"""SELECT count(*), coalesce(sum(net), 0)::BIGINT, coalesce(sum(expected_value), 0)::BIGINT,
            count(*) FILTER (warn_silent), count(*) FILTER (warn_spend), count(*) FILTER (warn_overdue)
-           FROM scores WHERE {_LOST if lost else _STAYING}"""  # noqa: S608 (our own conditions)
+           FROM scores WHERE {LEFT if lost else LEAVING} AND NOT erased"""  # noqa: S608 (our own conditions)
     )[0]
     return Totals(*row)
 
@@ -55,7 +55,7 @@ def totals(snapshot: Snapshot, *, lost: bool = False) -> Totals:
 def at_risk(snapshot: Snapshot, *, reason: Reason | None = None, lost: bool = False, after: str | None = None,
             limit: int = 50) -> Page[AtRisk]:  # fmt: skip
     """Warned customers who may still stay, or with `lost` those already lost; the worthiest (net spend) first."""
-    where, params = _LOST if lost else _STAYING, list[Any]()
+    where, params = f"{LEFT if lost else LEAVING} AND NOT erased", list[Any]()
     if reason is not None:
         where += {"silent": " AND warn_silent", "spend": " AND warn_spend", "overdue": " AND warn_overdue"}[reason]
     if after is not None:
