@@ -52,7 +52,7 @@ def places(town: dict[str, int]) -> dict[str, Any]:
 
 LOOKS = [("zh-hans", "light", 1280), ("en", "dark", 390)]
 FAULTS = """async (within, rules) => (await axe.run(
-    within || document, {runOnly: rules || ['wcag2a', 'wcag2aa', 'wcag21aa']})).violations
+    within || document, {runOnly: rules || ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']})).violations
     .filter(v => ['serious', 'critical'].includes(v.impact))
     .map(v => location.pathname + ' ' + v.id + ' ' + v.nodes[0].html.slice(0, 160))"""
 # Every menu and dialog, one after the other, open; then all once more for its colours in the dark. The frame's own

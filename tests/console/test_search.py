@@ -30,6 +30,10 @@ FOUND = [
     ("Order Completed", "Events", "/events?name=Order+Completed"),
     ("完成订单", "Events", "/events?name=Order+Completed"),
     ("审计", "Pages", "/audit"),
+    ("settings", "Pages", "/settings"),
+    ("设置", "Pages", "/staff"),
+    ("export", "Pages", "/customers"),
+    ("密码", "Pages", "/staff"),
 ]
 
 

@@ -26,3 +26,12 @@ def test_it_is_written_as_people_of_the_language_write_it() -> None:
     assert money.formatted(-500, "GBP", "en") == "-£5.00"
     assert money.formatted(123456, "CNY", "zh-hans", whole=True) == "¥1,235"
     assert money.major(1, "CNY") == Decimal("0.01")
+
+
+def test_whole_amounts_are_rounded_half_up_as_people_do() -> None:
+    assert [money.formatted(minor, "GBP", "en", whole=True) for minor in (1250, 1350, 1249, -1250)] == [
+        "£13",
+        "£14",
+        "£12",
+        "-£13",
+    ]

@@ -182,6 +182,15 @@ def test_too_few_repeat_buyers_is_an_error_that_says_so():
     assert "at least 10" in error.value.text.en
 
 
+def test_few_who_all_seem_to_stay_are_no_ground_for_a_forecast():
+    """A shop three months old: fourteen regulars, nobody seen to leave, say nothing of a year."""
+    x, t_x, T = [4] * 14 + [0] * 4, [80] * 14 + [0] * 4, [85] * 18
+    with pytest.raises(TooFew) as error:
+        fit_bgnbd(x, t_x, T)
+    assert "14; at least 100" in error.value.text.en and "至少需要 100 位" in error.value.text.zh
+    assert fit_bgnbd(x, t_x, T, [8] * 18).boundary == NO_LEAVING
+
+
 def test_impossible_rows_are_named():
     with pytest.raises(ValueError, match=r"row 1: x=1\.0, t_x=9\.0, T=5\.0"):
         fit_bgnbd([0, 1], [0, 9], [5, 5])

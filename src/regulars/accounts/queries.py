@@ -5,9 +5,13 @@ from hashlib import sha256
 from typing import Any
 
 from django.db.models import QuerySet
+from phonenumbers import SUPPORTED_REGIONS
 
 from regulars.accounts.actors import Actor
 from regulars.accounts.models import ApiKey, AuditEntry, Settings, Staff, WriteKey
+
+REGIONS: frozenset[str] = frozenset(SUPPORTED_REGIONS)
+"""Where a business may be (ISO 3166-1): countries and regions with a numbering plan, for phones are read by it."""
 
 
 @dataclass(frozen=True, slots=True)

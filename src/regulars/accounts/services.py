@@ -15,6 +15,7 @@ from django.db import transaction
 from regulars.accounts.actors import Actor
 from regulars.accounts.capabilities import CAPABILITIES, ROLES
 from regulars.accounts.models import ApiKey, AuditEntry, Settings, Staff, WriteKey
+from regulars.accounts.queries import REGIONS
 from regulars.kernel import clock
 from regulars.kernel.errors import Conflict, Faults, Invalid, NotFound
 from regulars.kernel.languages import Text
@@ -172,7 +173,7 @@ def checked_settings(*, name: str | None, zone: str | None, currency: str | None
         if currency is not None and currency.upper() not in Locale("en").currencies:
             raise Invalid("currency", Text("There is no such currency.", "没有这种货币。"), field="currency")
     with faults.caught():
-        if region is not None and (region.upper() not in Locale("en").territories or len(region) != 2):
+        if region is not None and region.upper() not in REGIONS:
             raise Invalid("region", Text("There is no such country.", "没有这个国家或地区。"), field="region")
     faults.tell()
 

@@ -12,14 +12,15 @@ from regulars.analytics.cutoffs import Cutoffs, Thresholds
 from regulars.kernel.languages import Text
 from regulars.rules.schema import Group
 
+# Other words than the stages of a lifecycle have, where the two would contradict each other in one row.
 _NAMES = (
     Text(en="High-value", zh="高价值"),
     Text(en="Loyal", zh="忠诚"),
     Text(en="Potential", zh="潜力"),
-    Text(en="New", zh="新客"),
+    Text(en="First-time", zh="首单"),
     Text(en="Needs attention", zh="需关注"),
     Text(en="Dormant", zh="沉睡"),
-    Text(en="Lost", zh="流失"),
+    Text(en="Low-value", zh="低价值"),
 )
 GROUPS: dict[str, Text] = dict(zip(get_args(Group), _NAMES, strict=True))
 """Keys in order of worth, with their usual names; a business can give its own (`Cutoffs.names`)."""

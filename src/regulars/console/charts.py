@@ -164,19 +164,23 @@ def heat(
     first: str = "",
     top: float | None = None,
 ) -> Chart:
-    """A matrix: cells[row][column]; None stays empty. `top` fixes the darkest colour's value."""
+    """A matrix: cells[row][column]; None stays empty. `top` fixes the darkest colour's value. Shares begin with the
+    lowest one's colour: they lie close together, and what one looks for is where they differ.
+    """
     data = [
         {"value": [x, y, value(cell, unit)]} | ({"url": urls[y][x]} if urls else {})
         for y, row in enumerate(cells)
         for x, cell in enumerate(row)
         if cell is not None
     ]
-    highest = top if top is not None else max((item["value"][2] or 0 for item in data), default=1)
+    found = [item["value"][2] or 0 for item in data]
+    highest = top if top is not None else max(found, default=1)
+    lowest = min(found, default=0) if unit == "percent" else 0
     option = {
         "xAxis": {"type": "category", "data": list(across), "position": "top"},
         "yAxis": {"type": "category", "data": list(down), "inverse": True},
         "legend": {"show": False},
-        "visualMap": {"min": 0, "max": highest or 1, "show": False},
+        "visualMap": {"min": lowest, "max": highest or 1, "show": False},
         "series": [{"type": "heatmap", "data": data, "name": title}],
     }
     rows = [

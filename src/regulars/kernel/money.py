@@ -1,6 +1,6 @@
 """Money is integer minor units (分, cents) of one ISO 4217 currency; never a float."""
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
 from babel.numbers import format_currency, get_currency_precision
@@ -35,6 +35,7 @@ def formatted(minor: int, currency: str, language: str | None = None, *, whole: 
     amount = major(minor, currency)
     if whole:
         pattern = "¤#,##0"
+        amount = amount.quantize(Decimal(1), rounding=ROUND_HALF_UP)  # as people round what they read
         written = format_currency(amount, currency, format=pattern, locale=locale, currency_digits=False)
     else:
         written = format_currency(amount, currency, locale=locale)

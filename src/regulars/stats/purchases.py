@@ -22,6 +22,11 @@ TOO_FEW = Text(
     en="Too few customers have bought again to estimate how often people buy ({repeaters}; at least {needed} needed).",
     zh="复购的客户太少，无法估计购买频率（现有 {repeaters} 位，至少需要 {needed} 位）。",
 )
+TOO_FEW_TO_LEAVE = Text(
+    en="Nobody was seen to leave for good, and too few customers have bought again to believe that nobody does "
+    "({repeaters}; at least {needed} needed).",
+    zh="目前未见客户永久流失，但复购的客户太少，还不足以认定无人流失（现有 {repeaters} 位，至少需要 {needed} 位）。",
+)
 NO_LEAVING = Text(
     en="The purchases show no sign of customers leaving for good, so the estimate assumes that everybody stays: "
     "purchase rates by the Gamma-Poisson model, without a probability of leaving.",
@@ -47,6 +52,8 @@ Cost = Callable[[Floats], tuple[float, Floats]]
 
 NEEDED = 10
 """Repeat buyers below which nothing is estimated."""
+NEEDED_TO_STAY = 100
+"""Repeat buyers below which it isn't believed that all of them stay: in a young shop everybody would come for ever."""
 REACH = 10.0
 """The search stays within e^±REACH of natural units (α: of the mean age); at the edge it is the limit in practice."""
 
@@ -272,8 +279,8 @@ def fit_bgnbd(
     """Maximum likelihood over the rows (each `counts` times).
 
     When the best fit lies on the edge of what the model can be, `boundary` says which edge. If the edge is that nobody
-    leaves, the model comes back without leaving (a = 0). Raises TooFew with fewer than NEEDED repeat buyers, ValueError
-    for impossible rows.
+    leaves, the model comes back without leaving (a = 0). Raises TooFew with fewer than NEEDED repeat buyers, or
+    than NEEDED_TO_STAY in that case; ValueError for impossible rows.
     """
     (x, t_x, T), weights = counted(histories(x, t_x, T), counts)
     kept = weights > 0
@@ -311,6 +318,8 @@ def fit_bgnbd(
     value0, point0 = least(cost_staying, begin_staying, limits[:2])
     if (value0 - value) * people < 2 or point[2] <= -REACH + 0.1 or point[2] - point[3] < -8.5:
         # Two more parameters have to gain over two units of log-likelihood (Akaike), else nobody was seen to leave.
+        if repeaters < NEEDED_TO_STAY:
+            raise TooFew(TOO_FEW_TO_LEAVE.filled(repeaters=int(repeaters), needed=NEEDED_TO_STAY))
         covariance = np.full((4, 4), np.nan)
         estimate = np.exp(point0 + unit[:2])
         covariance[:2, :2] = covariance_of(cost_staying, point0, estimate, people)[0]

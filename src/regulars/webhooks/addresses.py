@@ -17,9 +17,16 @@ _NO_URL = Text(
     "Give an address that begins with https://, such as https://example.com/hooks.",
     "请填写以 https:// 开头的地址，例如 https://example.com/hooks。",
 )
+_HTTP = Text(
+    "Give an address that begins with https://. To try webhooks on your own machine, start Regulars with "
+    "REGULARS_WEBHOOKS_PRIVATE=1.",
+    "请填写以 https:// 开头的地址。如需在本机试用 Webhook，请以 REGULARS_WEBHOOKS_PRIVATE=1 启动 Regulars。",
+)
 _PRIVATE = Text(
-    "{host} is inside a private network; events are sent to public addresses only.",
-    "{host} 属于内网地址，事件只能发送到公网地址。",
+    "{host} is inside a private network; events are sent to public addresses only. To try webhooks on your own "
+    "machine, start Regulars with REGULARS_WEBHOOKS_PRIVATE=1.",
+    "{host} 属于内网地址，事件只能发送到公网地址。"
+    "如需在本机试用 Webhook，请以 REGULARS_WEBHOOKS_PRIVATE=1 启动 Regulars。",
 )
 _UNKNOWN = Text("{host} can't be found. Check the spelling.", "找不到 {host}，请检查拼写。")
 
@@ -69,7 +76,7 @@ def checked(url: str) -> str:
     schemes = ("https", "http") if settings.WEBHOOKS_PRIVATE else ("https",)
     odd = any(ord(letter) <= 32 for letter in url.strip()) or parts.username or parts.password or port == 0
     if parts.scheme not in schemes or not parts.hostname or odd or len(url) > 500:
-        raise Invalid("url", _NO_URL, field="url")
+        raise Invalid("url", _HTTP if parts.scheme == "http" else _NO_URL, field="url")
     return url.strip()
 
 

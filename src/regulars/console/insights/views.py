@@ -34,6 +34,12 @@ DIMENSIONS: dict[Dimension, Text] = {
     "category": Text("Category", "品类"),
     "product": Text("Product", "商品"),
 }
+NOT_GIVEN: dict[Dimension, Text] = {
+    "store": Text("No store, such as online orders", "无门店（如线上订单）"),
+    "channel": Text("Channel not given", "未注明渠道"),
+    "category": Text("Category not given", "未注明品类"),
+    "product": Text("Product not given", "未注明商品"),
+}
 SHOWN: dict[str, tuple[Text, charts.Unit]] = {
     "net": (Text("Net revenue", "净销售额"), "money"),
     "orders": (Text("Orders", "订单数"), "number"),
@@ -72,6 +78,7 @@ def _days(since: int | None, until: int | None, *, of: str = "") -> dict[str, st
     }
 
 
+FEW_SCORED = 50
 MOST_BARS = 20
 """In a chart of parts; the table has all of them."""
 
@@ -154,6 +161,7 @@ def sales(request: HttpRequest) -> HttpResponse:
             "dimensions": DIMENSIONS.items(),
             "dimension": dimension,
             "dimension_name": DIMENSIONS[dimension],
+            "not_given": NOT_GIVEN[dimension],
             "figures": None if days is None else queries.overview.figures(moment, days=days),
             "all_buyers": _who_bought(since, until),
             "all_new": people(**_first(since, until)),
@@ -173,7 +181,7 @@ def sales(request: HttpRequest) -> HttpResponse:
             "drawn": len(drawn),
             "parts_chart": charts.bars(
                 f"{name} · {DIMENSIONS[dimension]}",
-                [str(row.key) or str(Text("Not said", "未注明")) for row in drawn],
+                [str(row.key or NOT_GIVEN[dimension]) for row in drawn],
                 [(str(name), [getattr(row, show) for row in drawn], "@accent")],
                 unit=unit,
                 sideways=True,
@@ -213,6 +221,7 @@ def rfm(request: HttpRequest) -> HttpResponse:
             "moment": moment,
             "show": value,
             "total": total,
+            "few": FEW_SCORED if 0 < total < FEW_SCORED else None,
             "money": sum(group.net for group in found),
             "groups": [
                 {

@@ -51,6 +51,21 @@ FIGURES: dict[str, tuple[str, str]] = {
     "nps": ("insights:voice", ""),
     "csat": ("insights:voice", ""),
 }
+# Page → what people call what they find there, besides its own name and its section's.
+ALSO: dict[str, Text] = {
+    "customers:list": Text("people, list, segment, export, download", "名单、人群、导出、下载"),
+    "insights:sales": Text("revenue, turnover, orders", "营业额、销售额、订单"),
+    "insights:cohorts": Text("retention, repeat", "留存、复购"),
+    "insights:voice": Text("NPS, CSAT, surveys, satisfaction", "满意度、问卷"),
+    "insights:risk": Text("churn, leaving", "流失、预警"),
+    "imports:list": Text("upload, file, CSV, Excel", "上传、文件、表格"),
+    "events:quarantine": Text("errors, faults, failed", "错误、失败"),
+    "keys:list": Text("write key, token, SDK, tracking", "写入密钥、令牌、SDK、埋点"),
+    "jobs:list": Text("tasks, progress", "后台任务、进度"),
+    "settings:page": Text("country, currency, time zone, cut-offs, names", "国家、地区、货币、时区、阈值、名称"),
+    "staff:list": Text("users, accounts, password, permissions", "用户、账号、密码、权限"),
+    "audit:list": Text("log, who did what", "日志、操作记录"),
+}
 # Figures of a customer → by which column their list sorts them.
 SORTED = {"net": "net", "p_alive": "p_alive", "expected_value": "expected_value"}
 
@@ -59,6 +74,13 @@ def _said(text: Text | str, wanted: str) -> bool:
     """Whether what was typed is within the name, in either language."""
     names = (text,) if isinstance(text, str) else (text.en, text.zh)
     return any(wanted in name.casefold() for name in names)
+
+
+def _begins(words: Text | None, wanted: str) -> bool:
+    """Whether one of several words begins so."""
+    return words is not None and any(
+        word.casefold().startswith(wanted) for word in (*words.en.split(", "), *words.zh.split("、"))
+    )
 
 
 def _list(**filters: str) -> str:
@@ -121,9 +143,14 @@ def figures(typed: str, actor: Actor) -> Iterator[Place]:
 
 
 def pages(typed: str, actor: Actor) -> Iterator[Place]:
-    for entry in navigation.entries_for(actor):
-        if _said(entry.text, typed.casefold()):
-            yield Place(str(entry.text), "", reverse(entry.view), entry.icon)
+    """By their names, by their section's, or by what stands on them; those so named first."""
+    wanted = typed.casefold()
+    opened = navigation.entries_for(actor)
+    under = {entry: section.text for section in navigation.SECTIONS for entry in section.entries}
+    named = [entry for entry in opened if _said(entry.text, wanted)]
+    about = [entry for entry in opened if _said(under[entry] or "", wanted) or _begins(ALSO.get(entry.view), wanted)]
+    for entry in dict.fromkeys((*named, *about)):
+        yield Place(str(entry.text), str(under[entry] or ""), reverse(entry.view), entry.icon)
 
 
 def closed(typed: str, actor: Actor) -> list[Text]:

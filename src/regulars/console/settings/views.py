@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from regulars.accounts import services
+from regulars.accounts.queries import REGIONS
 from regulars.analytics import rfm
 from regulars.console import explanations, formatting
 from regulars.console.requests import ConsoleRequest, page
@@ -27,7 +28,7 @@ def _choices(locale: str) -> dict[str, list[tuple[str, str]]]:
     return {
         "currencies": [(code, f"{code} · {said.currencies.get(code, code)}") for code in common],
         "regions": sorted(
-            [(code, name) for code, name in said.territories.items() if len(code) == 2 and code.isalpha()],
+            [(code, said.territories.get(code, code)) for code in REGIONS],
             key=lambda pair: (pair[0] != "CN", pair[1]),
         ),
         "zones": [(name, "") for name in sorted(available_timezones()) if "/" in name and not name.startswith("Etc")],

@@ -33,6 +33,15 @@ register.filter("subscriber", background.subscriber)
 
 
 @register.filter
+def coded(text: Text | str) -> SafeString:
+    """A sentence with the names between its backticks set as code."""
+    parts = [
+        format_html("<code>{}</code>" if place % 2 else "{}", part) for place, part in enumerate(str(text).split("`"))
+    ]
+    return mark_safe("".join(parts))  # noqa: S308 (every part is escaped)
+
+
+@register.filter
 def money(minor: int | None) -> str:
     """Minor units to ¥1,234.56."""
     return formatting.money(minor)

@@ -98,7 +98,7 @@
     option.series = (option.series || []).map(function (s) {
       if (s.type === "line") return merged({ showSymbol: (s.data || []).length < 3, symbolSize: 6, lineStyle: { width: 2 }, emphasis: { focus: "series" } }, s);
       if (s.type === "bar") return merged({ barMaxWidth: 28, itemStyle: { borderRadius: s.stack ? 0 : 2 }, emphasis: { focus: "series" } }, s);
-      if (s.type === "heatmap") return merged({ label: { show: roomy, formatter: function (p) { return (data.unit === "percent" ? exact : short)(p.value[2]); } }, itemStyle: { borderColor: surface, borderWidth: 2, borderRadius: 3 }, emphasis: { itemStyle: { borderColor: ink, borderWidth: 1 } } }, s);
+      if (s.type === "heatmap") return merged({ label: { show: roomy, formatter: function (p) { return (data.unit === "money" ? short : exact)(p.value[2]); } }, itemStyle: { borderColor: surface, borderWidth: 2, borderRadius: 3 }, emphasis: { itemStyle: { borderColor: ink, borderWidth: 1 } } }, s);
       var last = s.type === "sankey" ? Math.max.apply(null, s.data.map(function (n) { return n.depth || 0; })) : 0;
       // on a phone a column's month stands over it once, and its nodes say their stage alone
       var narrow = s.type === "sankey" && last && wide < 560, gap = (wide - 24) / (last || 1);
@@ -123,10 +123,10 @@
       base.tooltip.formatter = function (p) {
         return escaped(down[p.value[1]]) + " · " + escaped(across[p.value[0]]) + "<br><b>" + escaped(exact(p.value[2])) + "</b>";
       };
-      var top = option.visualMap.max;
+      var low0 = option.visualMap.min, span = option.visualMap.max - low0 || 1;
       option.series[0].data = option.series[0].data.map(function (item) {
         var v = Array.isArray(item) ? item : item.value;
-        var label = { color: readable(scale, v[2] / top) };
+        var label = { color: readable(scale, (v[2] - low0) / span) };
         return Array.isArray(item) ? { value: item, label: label } : merged({ label: label }, item);
       });
     }
