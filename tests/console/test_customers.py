@@ -170,6 +170,25 @@ def test_a_view_is_saved_under_a_name_and_removed_with_undo(shop: dict[str, int]
     assert "去年的老客</a>" not in gone
 
 
+@pytest.mark.parametrize(("language", "names"), [("en", ("Cantonese", "Welsh")), ("zh", ("粤语", "威尔士语"))])
+def test_a_language_is_chosen_by_its_name(
+    shop: dict[str, int], as_role: Any, language: str, names: tuple[str, str]
+) -> None:
+    client, id = as_role("agent", language), shop["rain"]
+    form = _page(client, id).split('id="profile-language"')[1].split("</select>")[0]
+    for tag, name in zip(("yue", "cy"), names, strict=True):
+        assert form.count(f'<option value="{tag}">{name}</option>') == 1
+    client.post(f"/customers/{id}/profile", {"language": "en-GB", "seen_language": ""})
+    page = _page(client, id)
+    said = "British English" if language == "en" else "英国英语"
+    assert f'<option value="en-GB" selected>{said}</option>' in page and f"<dd>{said}</dd>" in page
+    answer = client.post(f"/customers/{id}/profile", {"language": "klingon!!", "seen_language": "en-GB"})
+    fault = answer.content.decode().split('id="fault-language"')[1].split("<")[0]
+    assert answer.status_code == 422 and ("en-GB" in fault)
+    late = client.post(f"/customers/{id}/profile", {"birthday": "2099-01-01", "seen_birthday": ""}).content.decode()
+    assert 'id="fault-birthday"' in late and ("in the future" in late or "生日不能晚于今天" in late)
+
+
 def test_a_view_that_takes_anothers_place_says_so_and_can_be_undone(shop: dict[str, int], as_role: Any) -> None:
     client, other = as_role("marketer"), as_role("manager")
 
@@ -645,7 +664,7 @@ def test_whoever_saves_later_sees_both_values_and_keeps_what_only_the_other_chan
     page = answer.content.decode()
     assert answer.status_code == 409 and said in page
     typed = dict(re.findall(r'id="profile-\w+" name="(\w+)" value="([^"]*)"', page))
-    assert typed == {"name": "小雨", "birthday": "1990-05-31", "city": "杭州", "language": ""}
+    assert typed == {"name": "小雨", "birthday": "1990-05-31", "city": "杭州"}
     now = dict(re.findall(r'name="seen_(\w+)" value="([^"]*)"', page))
     assert (now["city"], now["birthday"], now["name"]) == ("苏州", "1990-05-31", "王小雨")
     again = {f"seen_{name}": value for name, value in now.items()} | typed

@@ -161,7 +161,7 @@ def test_those_lost_this_month_stand_there_with_what_is_known(manager: Client) -
     for hint in ("refund", "unhappy"):
         assert "N1" not in manager.get(f"/insights/lost?hint={hint}").content.decode()
     steps = manager.get("/overview").content.decode().split('class="todo"')[1].split("</ol>")[0]
-    assert 'href="/insights/lost"' in steps and "1 customers were lost" in steps
+    assert 'href="/insights/lost"' in steps and "1 customer was lost" in steps
 
 
 @pytest.mark.parametrize(

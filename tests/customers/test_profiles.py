@@ -1,22 +1,28 @@
 """Profile fields by hand: traced, undoable, checked; customers and identities added by hand."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from regulars.customers import queries
+from regulars.customers import display, queries
+from regulars.customers.models import Customer
 from regulars.customers.services import (
+    Claim,
     Contested,
+    CustomerRow,
     add_customer,
     add_identity,
+    import_customers,
+    resolve,
     save_store,
     tag,
     undo_profile_change,
     update_profile,
 )
 from regulars.eventlog.queries import recent
+from regulars.kernel import clock
 from regulars.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Outdated, Problem
 
 Comes = Callable[..., int]
@@ -70,7 +76,18 @@ def test_saying_what_stands_already_changes_nothing(comes: Comes, actors: dict[s
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("birthday", "31.5."), ("birthday", "1800-01-01"), ("gender", "x"), ("name", "x" * 201), ("", "x")],
+    [
+        ("birthday", "31.5."),
+        ("birthday", "1800-01-01"),
+        ("gender", "x"),
+        ("name", "x" * 201),
+        ("", "x"),
+        ("language", "klingon!!"),
+        ("language", "qq-QQ"),
+        ("language", "zh-QQ"),
+        ("language", "en-"),
+        ("language", "und"),
+    ],
 )
 def test_a_value_that_cant_be_is_refused_at_its_field(
     comes: Comes, actors: dict[str, Any], field: str, value: str
@@ -78,6 +95,48 @@ def test_a_value_that_cant_be_is_refused_at_its_field(
     with pytest.raises(Invalid) as problem:
         update_profile(customer_id=comes("user_id=u1"), fields={field: value}, by=actors["agent"])
     assert problem.value.field == field
+
+
+def test_nobody_is_born_after_today_as_the_business_has_it(actors: dict[str, Any]) -> None:
+    by, shanghai_eve = actors["admin"], datetime(2026, 6, 30, 15, 59, tzinfo=UTC)  # 23:59 in Shanghai
+    traits = {"birthday": "2026-07-01", "dateOfBirth": "2026-07-01", "city": "杭州"}
+    claim = Claim((("user_id", "u1"),), traits, shanghai_eve)
+    row = CustomerRow((("user_id", "u2"),), {"birthday": "2026-07-01", "city": "杭州"})
+    with clock.frozen(shanghai_eve):
+        [one], [other] = resolve([claim]), import_customers([row], by)
+        assert one is not None and other.customer_id is not None
+        assert [problem.field for problem in other.problems] == ["birthday"]
+        for id in (one, other.customer_id):  # the rest of an identify or a row is taken
+            assert (queries.get(id).fields["birthday"], queries.get(id).fields["city"]) == (None, "杭州")
+        with pytest.raises(Invalid, match="in the future"):
+            update_profile(customer_id=one, fields={"birthday": "2026-07-01"}, by=by)
+        with pytest.raises(Invalid) as fault:
+            add_customer(identities=[("user_id", "u3")], fields={"birthday": "2026-07-01"}, by=by)
+        assert fault.value.at("birthday")
+        update_profile(customer_id=one, fields={"birthday": "2026-06-30"}, by=by)
+    with clock.frozen(shanghai_eve + timedelta(minutes=1)):
+        update_profile(customer_id=one, fields={"birthday": "2026-07-01"}, by=by)
+        assert queries.get(one).fields["birthday"] == date(2026, 7, 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("zh_CN", "zh-CN"), ("ZH-hans-cn", "zh-Hans-CN"), ("EN", "en"), ("en-us-posix", "en-US-posix"), ("tlh", "tlh"),
+     ("zh-yue-HK", "zh-yue-HK"), ("es-419", "es-419"), ("de-u-co-phonebk", "de-u-co-phonebk")],
+)  # fmt: skip
+def test_a_language_is_kept_as_one_tag(comes: Comes, given: str, kept: str) -> None:
+    assert queries.get(comes("user_id=u1", locale=given)).fields["language"] == kept
+    assert queries.get(comes("user_id=u2", locale="klingon!!", city="x")).fields["language"] is None
+
+
+def test_what_was_kept_before_the_rule_stays_until_somebody_changes_it(comes: Comes, actors: dict[str, Any]) -> None:
+    record = comes("user_id=u1")
+    facts = {"language": ["klingon!!", 1], "birthday": ["2099-01-01", 1]}
+    Customer.objects.filter(id=record).update(facts=facts)
+    display.refresh([record])
+    seen = {"language": "klingon!!", "birthday": "2099-01-01", "city": ""}
+    update_profile(customer_id=record, fields=seen | {"city": "杭州"}, seen=seen, by=actors["agent"])
+    assert [queries.get(record).fields[name] for name in ("language", "city")] == ["klingon!!", "杭州"]
 
 
 def test_identities_are_added_to_one_customer_only(comes: Comes, actors: dict[str, Any]) -> None:

@@ -27,7 +27,7 @@ _OPEN = frozenset({"/api/v1/openapi.json"})
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 _TOO_MANY = Text(
-    "This key has used up its {limit} requests a minute. Go on in {seconds} seconds.",
+    "This key has used up its {limit} requests a minute. Go on in {seconds} {seconds:second|seconds}.",
     "该密钥每分钟 {limit} 次的请求额度已用完，请在 {seconds} 秒后继续。",
 )
 _TOO_LARGE = Text("The body is larger than 10 MB. Send less at once.", "请求正文超过 10 MB，请分批发送。")

@@ -145,7 +145,11 @@ class ProfileIn(Taken):
     birthday: date | None = Field(None, description=said("Birthday.", "生日。"))
     gender: Literal["female", "male", "other"] | None = Field(None, description=said("Gender.", "性别。"))
     city: str | None = Field(None, max_length=100, description=said("City.", "城市。"))
-    language: str | None = Field(None, max_length=20, description=said("Language, such as zh-CN.", "语言，如 zh-CN。"))
+    language: str | None = Field(
+        None,
+        max_length=20,
+        description=said("Language, a tag as BCP 47 has it: zh-Hans, en-GB.", "语言，BCP 47 代码，如 zh-Hans、en-GB。"),
+    )
     home_store: str | None = Field(None, max_length=100, description=said("Code of the home store.", "归属门店编码。"))
 
 
@@ -154,7 +158,7 @@ class ProfileOut(Schema):
     birthday: date | None = Field(description=said("Birthday.", "生日。"))
     gender: str | None = Field(description=said("female, male or other.", "female、male 或 other。"))
     city: str | None = Field(description=said("City.", "城市。"))
-    language: str | None = Field(description=said("Language.", "语言。"))
+    language: str | None = Field(description=said("Language, a tag as BCP 47 has it.", "语言，BCP 47 代码。"))
     home_store: str | None = Field(description=said("Code of the home store.", "归属门店编码。"))
 
 

@@ -19,7 +19,7 @@ def command(target: Path) -> None:
     backup.check(target)
     done = backing_up()(say=lambda line: click.echo(line, err=True), target=str(target.absolute()))
     text = Text(
-        "{target}: {events:,} events, {size:,.1f} MB. Intake waited {seconds:.1f} s.",
+        "{target}: {events:,} {events:event|events}, {size:,.1f} MB. Intake waited {seconds:.1f} s.",
         "{target}：{events:,} 个事件，{size:,.1f} MB。数据接入暂停了 {seconds:.1f} 秒。",
     )
     filled = {"events": done["events"], "size": done["bytes"] / 1e6, "seconds": done["paused_ms"] / 1000}

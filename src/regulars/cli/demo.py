@@ -114,8 +114,8 @@ def _load(made: "World", *, feeding: bool) -> None:
 
     people.employ(by=SYSTEM)
     said = {
-        "customers": Text("{many:,} customers are in.", "已载入 {many:,} 位客户。"),
-        "events": Text("{many:,} events are in.", "已载入 {many:,} 个事件。"),
+        "customers": Text("{many:,} {many:customer is|customers are} in.", "已载入 {many:,} 位客户。"),
+        "events": Text("{many:,} {many:event is|events are} in.", "已载入 {many:,} 个事件。"),
     }
     new = loading.load(
         made,
@@ -124,7 +124,7 @@ def _load(made: "World", *, feeding: bool) -> None:
         report=lambda what, many: click.echo(str(said[what].filled(many=many)), err=True),
     )
     done = Text(
-        "{new:,} new events. What was planted stands in {file}; compare with: regulars demo --evaluate",
+        "{new:,} new {new:event|events}. What was planted stands in {file}; compare with: regulars demo --evaluate",
         "新增 {new:,} 个事件。埋设的内容见 {file}；对照请运行：regulars demo --evaluate",
     )
     click.echo(str(done.filled(new=new, file=loading.truths_file())))

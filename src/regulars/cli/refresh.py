@@ -16,7 +16,7 @@ def command(full: bool) -> None:
 
     done = refreshing()(say=lambda line: click.echo(line, err=True), full=full)
     text = Text(
-        "{customers:,} customers, as of {as_of}; the last full refresh took {seconds:.1f} s.",
+        "{customers:,} {customers:customer|customers}, as of {as_of}; the last full refresh took {seconds:.1f} s.",
         "共 {customers:,} 位客户，截至 {as_of}；最近一次全量刷新用时 {seconds:.1f} 秒。",
     )
     click.echo(str(text.filled(**done)))

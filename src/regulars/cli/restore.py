@@ -17,7 +17,7 @@ def command(source: Path, home: Path | None) -> None:
     home = home or Path(os.environ["REGULARS_HOME"])
     told = backup.restore(source, home=home)
     text = Text(
-        "Restored {events:,} events, as of {made_at}. Start with: regulars --home {home} serve",
+        "Restored {events:,} {events:event|events}, as of {made_at}. Start with: regulars --home {home} serve",
         "已恢复 {events:,} 个事件（备份时间 {made_at}）。启动：regulars --home {home} serve",
     )
     click.echo(str(text.filled(events=told["events"], made_at=told["made_at"][:19], home=home)))

@@ -12,6 +12,7 @@ from babel.numbers import format_decimal, format_percent
 
 from regulars.accounts.queries import Business
 from regulars.accounts.queries import business as read_business
+from regulars.customers import spoken
 from regulars.kernel import clock, languages
 from regulars.kernel import money as amounts
 from regulars.kernel.languages import Text
@@ -63,6 +64,11 @@ def percent(share: float | Decimal | None, digits: int = 1) -> str:
     if share is None or share == "":
         return NOTHING
     return str(format_percent(share, format="#,##0" + ("." + "0" * digits if digits else "") + "%", locale=locale()))
+
+
+def language(tag: str | None) -> str:
+    """The name of a language that a person speaks, by its tag."""
+    return spoken.named(tag, languages.current()) if tag else NOTHING
 
 
 def local(at: datetime | int) -> datetime:

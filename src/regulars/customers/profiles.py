@@ -11,6 +11,7 @@ from datetime import date
 from hashlib import sha256
 from typing import Any
 
+from regulars.customers import spoken
 from regulars.customers.identities import cleaned
 from regulars.kernel.errors import Faults, Invalid
 from regulars.kernel.languages import Text
@@ -48,8 +49,10 @@ IDENTIFYING = {"email": "email", "phone": "phone"}
 """Traits that are identities, not facts."""
 
 
-def checked(field: str, value: Any) -> Any:
-    """The value as it is kept (a birthday as ISO text, None to clear it). Raises Invalid with the field."""
+def checked(field: str, value: Any, *, today: date) -> Any:
+    """The value as it is kept (a birthday as ISO text, None to clear it). `today` is the business's: nobody is born
+    after it. Raises Invalid with the field.
+    """
     if value is None or (isinstance(value, str) and not cleaned(value)):
         return None
     if field == "birthday":
@@ -61,9 +64,12 @@ def checked(field: str, value: Any) -> Any:
                 Text("Write the birthday as year-month-day, such as 1990-05-31.", "生日请写成 1990-05-31 这样的格式。"),
                 field=field,
             ) from None
-        if not 1900 <= day.year <= 2100:
+        born = date(day.year, day.month, day.day)
+        if born.year < 1900:
             raise Invalid("birthday", Text("Check the year of the birthday.", "请检查生日的年份。"), field=field)
-        return day.isoformat()[:10]
+        if born > today:
+            raise Invalid("birthday", Text("This birthday is in the future.", "生日不能晚于今天。"), field=field)
+        return born.isoformat()
     if field == "gender":
         found = _GENDERS.get(cleaned(str(value)).lower())
         if found is None:
@@ -84,6 +90,11 @@ def checked(field: str, value: Any) -> Any:
                 Text("This is longer than {limit} characters.", "长度超过 {limit} 个字符。").filled(limit=limit),
                 field=field,
             )
+        if field == "language":
+            tag = spoken.tag(text)
+            if tag is None:
+                raise Invalid("language", spoken.FAULT, field=field)
+            return tag
         return text
     if not 1 <= len(field) <= 100 or field != cleaned(field):
         raise Invalid(
@@ -94,12 +105,12 @@ def checked(field: str, value: Any) -> Any:
     return _storable(value, field)
 
 
-def all_checked(fields: Mapping[str, Any]) -> dict[str, Any]:
+def all_checked(fields: Mapping[str, Any], *, today: date) -> dict[str, Any]:
     """`checked` for each. Raises Invalid at the first that can't be taken, with the others."""
     faults, kept = Faults(), {}
     for name, value in fields.items():
         with faults.caught():
-            kept[name] = checked(name, value)
+            kept[name] = checked(name, value, today=today)
     faults.tell()
     return kept
 
@@ -122,7 +133,7 @@ def _storable(value: Any, field: str) -> Any:
     return [_storable(item, field) for item in value] if isinstance(value, list | tuple) else value
 
 
-def from_traits(traits: Mapping[str, Any]) -> dict[str, Any]:
+def from_traits(traits: Mapping[str, Any], *, today: date) -> dict[str, Any]:
     """The fields that an identify call sets: known ones checked (a value that can't be one is left out), nested
     addresses opened for their city, everything else as custom attributes.
     """
@@ -143,7 +154,7 @@ def from_traits(traits: Mapping[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for key, value in given.items():
         try:
-            fields[key] = checked(key, value)
+            fields[key] = checked(key, value, today=today)
         except Invalid:
             continue
     return fields

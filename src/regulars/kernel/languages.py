@@ -2,7 +2,8 @@
 
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Literal
+from string import Formatter
+from typing import Any, Literal
 
 Language = Literal["zh-hans", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh-hans", "en")
@@ -31,6 +32,19 @@ def closest(wanted: str) -> Language:
     return "en"
 
 
+class _Filling(Formatter):
+    """As str.format, but {n:one|many} is a word: the first for a number that reads as 1, else the second."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        one, several, many = format_spec.partition("|")
+        if not several:
+            return format(value, format_spec)
+        return one if str(value) == "1" else many
+
+
+_filling = _Filling()
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """A sentence in both languages; `str()` gives the one in use."""
@@ -45,10 +59,12 @@ class Text:
         return self.in_language(current())
 
     def filled(self, **values: object) -> "Text":
-        """Both sentences with {names} replaced; a value that is a Text is put in its own language."""
+        """Both sentences with {names} replaced; a value that is a Text is put in its own language. English words that
+        go with a number stand beside it in both forms: "{n} {n:customer is|customers are} in".
+        """
 
         def put(pattern: str, language: str) -> str:
             said = {k: v.in_language(language) if isinstance(v, Text) else v for k, v in values.items()}
-            return pattern.format(**said)
+            return _filling.vformat(pattern, (), said)
 
         return Text(en=put(self.en, "en"), zh=put(self.zh, "zh-hans"))

@@ -117,7 +117,7 @@ def _send(delivery: Delivery) -> _Outcome:
         return outcome(error=_why(error))
 
 
-_SLOW = Text("No answer within {seconds} seconds.", "{seconds} 秒内没有响应。")
+_SLOW = Text("No answer within {seconds} {seconds:second|seconds}.", "{seconds} 秒内没有响应。")
 _UNTRUSTED = Text("The certificate can't be trusted: {why}", "无法信任对方的证书：{why}")
 _NOBODY = Text("Nobody takes the connection: {why}", "无法建立连接：{why}")
 _BROKEN_OFF = Text("The connection broke off: {why}", "连接中断：{why}")

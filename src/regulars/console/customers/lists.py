@@ -122,7 +122,9 @@ def tag_many(request: ConsoleRequest) -> HttpResponse:
         done = services.tag(customer_ids=_chosen(request), name=name, by=request.actor)
     except Problem as problem:
         return _not_done(request, problem)
-    said = Text("Tagged {n} customers.", "已给 {n} 位客户打标签。").filled(n=formatting.number(len(done.customer_ids)))
+    said = Text("Tagged {n} {n:customer|customers}.", "已给 {n} 位客户打标签。").filled(
+        n=formatting.number(len(done.customer_ids))
+    )
     undo = reverse("customers:undo-tag") if done.customer_ids else ""
     toast(request, said, undo=undo, fields={"addition": done.addition})
     return back(request, "customers:list")
@@ -133,7 +135,7 @@ def tag_many(request: ConsoleRequest) -> HttpResponse:
 def undo_tag(request: ConsoleRequest) -> HttpResponse:
     """Undo tagging, of one customer or thousands."""
     done = services.undo_tag(addition=request.POST.get("addition", ""), by=request.actor)
-    said = Text("The tag is off {n} customers again.", "已从 {n} 位客户撤回标签。")
+    said = Text("The tag is off {n} {n:customer|customers} again.", "已从 {n} 位客户撤回标签。")
     toast(request, said.filled(n=formatting.number(len(done))), kind="note")
     return back(request, "customers:list")
 
@@ -146,7 +148,7 @@ def untag_many(request: ConsoleRequest) -> HttpResponse:
         done = services.untag(customer_ids=_chosen(request), name=name, by=request.actor)
     except Invalid as problem:
         return _not_done(request, problem)
-    said = Text("Took the tag off {n} customers.", "已从 {n} 位客户移除标签。")
+    said = Text("Took the tag off {n} {n:customer|customers}.", "已从 {n} 位客户移除标签。")
     said = said.filled(n=formatting.number(len(done.customer_ids)))
     undo = reverse("customers:retag") if done.customer_ids else ""
     toast(request, said, undo=undo, fields={"removal": done.removal})
@@ -158,7 +160,7 @@ def untag_many(request: ConsoleRequest) -> HttpResponse:
 def retag(request: ConsoleRequest) -> HttpResponse:
     """Undo taking a tag off, of one customer or thousands."""
     done = services.retag(removal=request.POST.get("removal", ""), by=request.actor)
-    said = Text("The tag is back on {n} customers.", "已为 {n} 位客户恢复标签。")
+    said = Text("The tag is back on {n} {n:customer|customers}.", "已为 {n} 位客户恢复标签。")
     toast(request, said.filled(n=formatting.number(len(done))), kind="note")
     return back(request, "customers:list")
 
@@ -181,7 +183,7 @@ def note_many(request: ConsoleRequest) -> HttpResponse:
         made = services.add_notes(customer_ids=_chosen(request), text=request.POST.get("text", ""), by=request.actor)
     except Invalid as problem:
         return _not_done(request, problem)
-    said = Text("Wrote the note about {n} customers.", "已为 {n} 位客户写下备注。")
+    said = Text("Wrote the note about {n} {n:customer|customers}.", "已为 {n} 位客户写下备注。")
     _told(request, made, reverse("customers:delete-notes"), said, {})
     return back(request, "customers:list")
 
@@ -190,7 +192,13 @@ def note_many(request: ConsoleRequest) -> HttpResponse:
 @require_POST
 def delete_notes(request: ConsoleRequest) -> HttpResponse:
     done = services.delete_notes(note_ids=_ids(request), by=request.actor)
-    _told(request, done, reverse("customers:restore-notes"), Text("Removed {n} notes.", "已删除 {n} 条备注。"), {})
+    _told(
+        request,
+        done,
+        reverse("customers:restore-notes"),
+        Text("Removed {n} {n:note|notes}.", "已删除 {n} 条备注。"),
+        {},
+    )
     return back(request, "customers:list")
 
 
@@ -198,7 +206,7 @@ def delete_notes(request: ConsoleRequest) -> HttpResponse:
 @require_POST
 def restore_notes(request: ConsoleRequest) -> HttpResponse:
     done = services.restore_notes(note_ids=_ids(request), by=request.actor)
-    toast(request, Text("{n} notes are back.", "已恢复 {n} 条备注。").filled(n=len(done)))
+    toast(request, Text("{n} {n:note is|notes are} back.", "已恢复 {n} 条备注。").filled(n=len(done)))
     return back(request, "customers:list")
 
 

@@ -90,6 +90,8 @@ def _why(one: queries.Agreed, source: int, target: int) -> Text:
 def _said(name: str, value: Any) -> Any:
     if isinstance(value, date):
         return formatting.day(value)
+    if name == "language" and value:
+        return formatting.language(value)
     return GENDERS.get(value, value) if name == "gender" else value
 
 

@@ -18,10 +18,11 @@ from regulars.console import charts, explanations, formatting
 from regulars.console.customers import parts
 from regulars.console.customers import timeline as telling
 from regulars.console.requests import ConsoleRequest, page
-from regulars.customers import queries, services
+from regulars.customers import queries, services, spoken
 from regulars.customers.identities import KINDS
 from regulars.customers.profiles import FIELDS, GENDERS
 from regulars.eventlog import queries as log
+from regulars.kernel import languages
 from regulars.kernel.errors import NotFound, Problem
 from regulars.kernel.languages import Text
 from regulars.warehouse import queries as warehouse
@@ -60,6 +61,7 @@ def shown(request: ConsoleRequest, id: int, problem: Problem | None = None, form
         "given": request.POST if problem else {},
         "fields": _fields(profile, request.POST if form == "profile" else {}, problem),
         "genders": GENDERS.items(),
+        "spoken": spoken.choices(languages.current()),
         "stores": queries.stores(),
         "kinds": KINDS.items(),
     }
@@ -75,7 +77,8 @@ def reasons(scores: Scores) -> list[str]:
     if scores.warn_silent and scores.silent_days is not None:
         found.append(
             Text(
-                "No sign of life for {days} days (limit {limit}).", "已有 {days} 天没有任何互动（界限 {limit} 天）。"
+                "No sign of life for {days} {days:day|days} (limit {limit}).",
+                "已有 {days} 天没有任何互动（界限 {limit} 天）。",
             ).filled(days=scores.silent_days, limit=cutoffs.churn_silent_days)
         )
     if scores.warn_spend and scores.spend_before:
@@ -92,7 +95,7 @@ def reasons(scores: Scores) -> list[str]:
     if scores.warn_overdue and scores.gap_days is not None:
         found.append(
             Text(
-                "Usually comes every {gap} days; the last time was {recency} days ago.",
+                "Usually comes every {gap} {gap:day|days}; the last time was {recency} {recency:day|days} ago.",
                 "平时每 {gap} 天来一次，距上次已 {recency} 天。",
             ).filled(gap=scores.gap_days, recency=scores.recency_days)
         )
@@ -130,6 +133,8 @@ def _fields(profile: queries.Profile, given: Mapping[str, str], problem: Problem
             said = formatting.day(value) if value else None
         elif name == "home_store":
             said = stores.get(value or "", value)
+        elif name == "language" and value:
+            said = formatting.language(value)
         now = value.isoformat() if isinstance(value, date) else value or ""
         seen = given.get(f"seen_{name}", now)
         typed = given.get(name, now)

@@ -83,6 +83,8 @@ def _said(name: str, value: Any, stores: dict[str, str]) -> object:
         return GENDERS.get(value, value)
     if name == "home_store":
         return stores.get(value, value)
+    if name == "language":
+        return formatting.language(str(value))
     return formatting.day(date.fromisoformat(value)) if name == "birthday" else value
 
 

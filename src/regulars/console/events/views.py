@@ -172,7 +172,7 @@ def restore(request: HttpRequest) -> HttpResponse:
     if not ids:
         return _none_chosen(request)
     count = aside.restore(ids=ids, by=request.actor)  # type: ignore[attr-defined]
-    toast(request, Text("{n} are back in quarantine.", "{n} 个已放回隔离区。").filled(n=count))
+    toast(request, Text("{n} {n:is|are} back in quarantine.", "{n} 个已放回隔离区。").filled(n=count))
     return back(request, "events:quarantine")
 
 

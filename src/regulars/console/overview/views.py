@@ -153,29 +153,29 @@ def _steps(moment: queries.Snapshot, risk: queries.risk.Totals, actor: Actor) ->
     groups = [("group", group) for group in ("champions", "loyal", "needs_attention")]
     good = urlencode([("risk", "1"), *groups, ("sort", "-net")])
     if best := _listed(moment, good):
-        text = Text("Call {n} good customers who are slipping away", "联系 {n} 位正在疏远的好客户")
+        text = Text("Call {n} good {n:customer who is|customers who are} slipping away", "联系 {n} 位正在疏远的好客户")
         why = Text("Everybody at risk together brought {net}.", "全部有流失风险的客户累计消费 {net}。").filled(
             net=formatting.money(risk.net, whole=True)
         )
         steps.append(_step("phone-call", text, best, why, good))
     fresh = "stage=new&sort=-last_day"
     if new := _listed(moment, fresh):
-        text = Text("Invite {n} new customers to come again", "邀请 {n} 位新客再次光顾")
+        text = Text("Invite {n} new {n:customer|customers} to come again", "邀请 {n} 位新客再次光顾")
         why = Text("The second visit makes a regular.", "第二次光顾最能留住客户。")
         steps.append(_step("calendar-heart", text, new, why, fresh))
     asleep = "stage=dormant&chance_min=50&orders_min=2&sort=-expected_value"
     if dormant := _listed(moment, asleep):
-        text = Text("Wake {n} dormant customers who may still come", "唤醒 {n} 位仍可能回来的沉睡客户")
+        text = Text("Wake {n} dormant {n:customer|customers} who may still come", "唤醒 {n} 位仍可能回来的沉睡客户")
         why = Text("More likely than not they haven't left for good.", "他们多半还没有真正离开。")
         steps.append(_step("bell-ringing", text, dormant, why, asleep))
     if gone := queries.lifecycle.newly_lost(moment):
-        text = Text("Find out why {n} customers were lost this month", "了解本月流失的 {n} 位客户为何离开").filled(
-            n=formatting.number(gone)
-        )
+        text = Text(
+            "Find out why {n} {n:customer was|customers were} lost this month", "了解本月流失的 {n} 位客户为何离开"
+        ).filled(n=formatting.number(gone))
         why = Text("What they said, complained of and gave back.", "看看他们的评价、投诉与退款。")
         steps.append(Step("message-question", text, why, reverse("insights:lost")))
     if actor.may("quarantine.repair") and (waiting := log.in_quarantine()):
-        text = Text("Repair {n} events in quarantine", "修复隔离区中的 {n} 个事件")
+        text = Text("Repair {n} {n:event|events} in quarantine", "修复隔离区中的 {n} 个事件")
         why = Text("Until then they are in no figure.", "修复之前，它们不计入任何数字。")
         text = text.filled(n=formatting.number(waiting))
         steps.append(Step("shield-exclamation", text, why, reverse("events:quarantine")))

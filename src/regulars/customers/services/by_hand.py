@@ -151,13 +151,13 @@ def restore_identity(*, removal: str, by: Actor) -> int:
 def add_customer(*, identities: Sequence[tuple[str, str]], fields: Mapping[str, Any], by: Actor) -> int:
     """A new customer. Raises Invalid for a bad value, Conflict when an identity leads to somebody already."""
     by.require("customers.edit")
-    region, faults = business().region, Faults()
+    own, faults = business(), Faults()
     keys: list[tuple[str, str]] = []
     for kind, value in identities:
         with faults.caught():
-            keys.append((kind, normalised(kind, value, region=region)))
+            keys.append((kind, normalised(kind, value, region=own.region)))
     with faults.caught():
-        checked = profiles.all_checked(fields)
+        checked = profiles.all_checked(fields, today=clock.today(own.zone))
     for kind, value in keys:
         with faults.caught():
             if Identity.objects.filter(kind=kind, value=value).exists():

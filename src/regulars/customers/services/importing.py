@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
@@ -59,7 +59,9 @@ class ImportOutcome:
     problems: tuple[Invalid, ...]
 
 
-def _checked(row: CustomerRow, region: str) -> tuple[tuple[tuple[str, str], ...], dict[str, Any], list[Invalid]]:
+def _checked(
+    row: CustomerRow, region: str, today: date
+) -> tuple[tuple[tuple[str, str], ...], dict[str, Any], list[Invalid]]:
     keys: list[tuple[str, str]] = []
     traits: dict[str, Any] = {}
     problems: list[Invalid] = []
@@ -70,7 +72,7 @@ def _checked(row: CustomerRow, region: str) -> tuple[tuple[tuple[str, str], ...]
             problems.append(problem)
     for name, value in row.traits.items():
         try:
-            traits[name] = profiles.checked(name, value)
+            traits[name] = profiles.checked(name, value, today=today)
         except Invalid as problem:
             problems.append(problem)
     if not keys and not problems:
@@ -84,9 +86,9 @@ def import_customers(rows: Sequence[CustomerRow], by: Actor) -> list[ImportOutco
     rows again change nothing. Faults of a row are told in its outcome, never raised. Some twenty queries for thousands.
     """
     by.require("imports.run")
-    region = business().region
-    now = clock.now()
-    checked = [_checked(row, region) for row in rows]
+    own = business()
+    now, today = clock.now(), clock.today(own.zone)
+    checked = [_checked(row, own.region, today) for row in rows]
     claims = [
         Claim(keys, {name: value for name, value in traits.items() if value is not None}, row.at or now)
         for row, (keys, traits, _) in zip(rows, checked, strict=True)

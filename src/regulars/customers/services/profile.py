@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from regulars.accounts.actors import Actor
+from regulars.accounts.queries import business
 from regulars.customers import display, profiles
 from regulars.customers.models import Customer, ProfileChange
 from regulars.customers.queries import live_root
@@ -63,7 +64,11 @@ def update_profile(
     shown = _shown(root)
     if versions is not None and profiles.version(shown) not in versions:
         raise Outdated("outdated", _OUTDATED)
-    checked = profiles.all_checked(fields)
+    if seen is not None:  # what was left as it stood is nobody's fault, whatever it is
+        fields = {
+            name: value for name, value in fields.items() if name not in seen or (value or None) != (seen[name] or None)
+        }
+    checked = profiles.all_checked(fields, today=clock.today(business().zone))
     if seen is not None:
         began = {name: seen[name] or None for name in checked if name in seen}
         checked = {name: value for name, value in checked.items() if name not in began or value != began[name]}

@@ -15,7 +15,7 @@ The rules, applied to one claim after the other:
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -324,9 +324,10 @@ def resolve(claims: Sequence[Claim], *, late: set[int] | None = None, by: str = 
     if cold:
         learnt, changed = _resolve_cold(claims, claimed, placed, cold, of_erased, by)
     told: dict[int, list[tuple[dict[str, Any], datetime]]] = defaultdict(list)
+    today = clock.today(business().zone) if any(claim.traits for claim in claims) else date.min
     for place, (claim, record) in enumerate(zip(claims, placed, strict=True)):
         if claim.traits and record is not None and place not in of_erased:
-            fields = profiles.from_traits(claim.traits)
+            fields = profiles.from_traits(claim.traits, today=today)
             if fields:
                 told[record].append((fields, claim.at))
     if told:
