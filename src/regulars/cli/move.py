@@ -18,7 +18,8 @@ def command(url: str, recent_only: bool) -> None:
         control.bring_up_to_date()
         done = moving.move(url, recent_only=recent_only, say=lambda line: click.echo(line, err=True))
     text = Text(
-        "Moved {rows:,} {rows:row|rows}, {events:,} {events:event|events} among them; both logs have the checksum {checksum}.\n"
+        "Moved {rows:,} {rows:row|rows}, {events:,} {events:event|events} among them; "
+        "both logs have the checksum {checksum}.\n"
         "From now on start with:\n"
         "  export REGULARS_DATABASE_URL='{url}'\n"
         "  export REGULARS_SECRET=$(cat {home}/secret.key)\n"
