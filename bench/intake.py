@@ -201,13 +201,14 @@ def feed() -> None:
     """Another process: carries the warehouse on until its input ends; says what it cost and how many events it has."""
     from regulars.eventlog import dispatch
     from regulars.warehouse import engine
+    from regulars.wiring.loops import GATHER_SECONDS
     from regulars.wiring.subscriptions import SUBSCRIBERS
 
     warehouse = next(one for one in SUBSCRIBERS if one.name == "warehouse")
     begun = time.process_time()
     while sys.stdin.buffer.read(1) is None:
         if not dispatch.advance(warehouse):
-            time.sleep(0.02)
+            time.sleep(GATHER_SECONDS)
     print(time.process_time() - begun, engine.read("SELECT count(*) FROM events")[0][0])
 
 

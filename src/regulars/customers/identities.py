@@ -107,7 +107,7 @@ def _phone(text: str, region: str) -> str | Text:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=50_000)
 def _normalised(kind: str, raw: str, region: str) -> str | Text:
     """Spelled anew until that changes nothing: what is normal has to stay as it is."""
     value: str | Text = raw

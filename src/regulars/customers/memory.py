@@ -37,10 +37,11 @@ class Recent(Generic[Key, Value]):
 
 
 Claimed = tuple[tuple[str, str], ...]
+_AS_MANY = 50_000  # at some 450 bytes; who isn't among the latest costs a look into the database
 
 _lock = threading.Lock()
 _generation = ""
-_records: Recent[Claimed, int] = Recent(300_000)
+_records: Recent[Claimed, int] = Recent(_AS_MANY)
 
 
 def under(generation: str) -> Recent[Claimed, int]:
@@ -48,7 +49,7 @@ def under(generation: str) -> Recent[Claimed, int]:
     global _generation, _records
     with _lock:
         if generation != _generation:
-            _generation, _records = generation, Recent(300_000)
+            _generation, _records = generation, Recent(_AS_MANY)
         return _records
 
 

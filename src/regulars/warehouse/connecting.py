@@ -23,7 +23,7 @@ def connect(database: str, *, spill: Path) -> duckdb.DuckDBPyConnection:
             "temp_directory": str(spill),
             "autoinstall_known_extensions": "false",
             "preserve_insertion_order": "false",
-            "wal_autocheckpoint": "64MB",
+            "wal_autocheckpoint": "32MB",  # what is in it is in memory too
         },
     )
 

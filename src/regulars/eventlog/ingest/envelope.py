@@ -588,8 +588,10 @@ def _time(call: _Call, received_at: datetime, historical: bool) -> datetime:
     if happened is None:
         return received_at
     if not historical:
+        if call.sentAt == told:
+            return received_at
         try:
-            sent = happened if call.sentAt == told else _read_time(call.sentAt, "sentAt")
+            sent = _read_time(call.sentAt, "sentAt")
         except _Refused:
             sent = None
         if sent is not None:
