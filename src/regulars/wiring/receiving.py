@@ -206,8 +206,8 @@ def _drain(box: Path, bytes_at_once: int | None) -> int:
         gone &= _discarded  # the others may be of another web's inbox
     if batch.places or gone:
         bad = batch.bad
-        begun = time.monotonic()
         with transaction.atomic():
+            begun = time.monotonic()  # the turn is ours
             if batch.drafts:
                 faults = _take(batch.drafts)
                 bad += [
