@@ -2,16 +2,20 @@
 
 SQLite lets one writer in and leaves the others to look again every so often, a tenth of a second apart at last. Beside
 one that begins its next transaction right after the last, as intake does with a backlog, they would look in vain for
-seconds. So whoever begins a transaction takes the turn first, a file's lock, which wakes who waits for it at once; and
-to wait for it one holds the gate, another file's lock, so that the one who gives the turn away can't take it again
-before. It is courtesy: what keeps writers apart is SQLite's own lock still.
+seconds. So whoever begins a transaction takes the turn first, a file's lock, and holds the gate while waiting for it,
+another one, so that the one who gives the turn away can't take it again before. It is courtesy: what keeps writers
+apart is SQLite's own lock still, and whoever has waited LONGEST goes and asks for that one.
 """
 
 import fcntl
 import os
+import time
 from typing import Any
 
 from django.db.backends.sqlite3 import base
+
+LONGEST = 30.0  # seconds
+PAUSE = 0.002
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -22,9 +26,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
             if self._queue is None:
                 self._queue = self._file("gate"), self._file("turn")
             gate, turn = self._queue
-            fcntl.flock(gate, fcntl.LOCK_EX)
+            until = time.monotonic() + LONGEST
             try:
-                fcntl.flock(turn, fcntl.LOCK_EX)
+                _lock(gate, until)
+                _lock(turn, until)
             finally:
                 fcntl.flock(gate, fcntl.LOCK_UN)
         try:
@@ -59,3 +64,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 for descriptor in self._queue:
                     os.close(descriptor)
                 self._queue = None
+
+
+def _lock(descriptor: int, until: float) -> None:
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                return
+        time.sleep(PAUSE)
