@@ -122,8 +122,10 @@ def as_role(people: dict[str, Any]) -> Any:
 
 
 @pytest.fixture
-def visit(chromium: Browser, live_server: Any, town: dict[str, int]) -> Iterator[Callable[..., Page]]:
-    """`visit("admin", "zh-hans", "dark", 390)`: a page of somebody who has logged in."""
+def visit(
+    chromium: Browser, live_server: Any, town: dict[str, int], people: dict[str, Any]
+) -> Iterator[Callable[..., Page]]:
+    """`visit("admin", "zh-hans", "dark", 390)`: an empty page of somebody who has logged in."""
     contexts = []
 
     def come(role: str, language: str = "en", theme: str = "light", width: int = 1280) -> Page:
@@ -131,15 +133,17 @@ def visit(chromium: Browser, live_server: Any, town: dict[str, int]) -> Iterator
             base_url=live_server.url, viewport={"width": width, "height": 850}, reduced_motion="reduce", bypass_csp=True
         )
         contexts.append(context)
-        for name, value in (("regulars_language", language), ("regulars_theme", theme)):
+        inside = Client()
+        inside.force_login(people[role])
+        session = inside.cookies["regulars_session"].value
+        for name, value in (
+            ("regulars_language", language),
+            ("regulars_theme", theme),
+            ("regulars_session", session),
+        ):
             context.add_cookies([{"name": name, "value": value, "url": live_server.url}])
         page = context.new_page()
         page.set_default_timeout(15_000)
-        page.goto("/login")
-        page.fill("#email", f"{role}@example.com")
-        page.fill("#password", PASSWORD)
-        page.keyboard.press("Enter")
-        page.wait_for_url(lambda url: "/login" not in url)
         return page
 
     yield come

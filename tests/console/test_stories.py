@@ -234,8 +234,10 @@ def test_an_erased_person_is_found_nowhere_and_what_they_bought_stays(shop: Shop
     before = statistics(page)
     id = opened(page, "evelyn.quill@example.com")
     page.locator("[data-open=erase]").click()
+    confirmed = page.locator("#erase [data-confirmed]")
+    expect(confirmed).to_be_disabled()
     page.fill("#erase-confirm", str(id))
-    page.locator("#erase [data-confirmed]").click()
+    confirmed.click()
     expect(page.locator("main .alert-warning")).to_be_visible()
     for wanted in ("Evelyn", "13800000003", "evelyn.quill@example.com"):
         assert f"/customers/{id}" not in page.request.get(f"/search?q={wanted}").text()
