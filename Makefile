@@ -1,5 +1,5 @@
 # The commands of the house. Everything is installed into .venv and node_modules; nothing outside this folder but,
-# on Debian without a browser, the package chromium (for the browser tests; make test says so).
+# on Debian, the package chromium-headless-shell (for the browser tests; make test says so).
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000

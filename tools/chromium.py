@@ -8,5 +8,5 @@ MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
 def executable() -> str | None:
     """Its path; None leaves it to playwright."""
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    return found or (MAC if Path(MAC).exists() else None)
+    found = (shutil.which(name) for name in ("chromium-headless-shell", "chromium", "google-chrome"))
+    return next(filter(None, found), MAC if Path(MAC).exists() else None)
