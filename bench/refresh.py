@@ -47,22 +47,36 @@ def timed(work: Callable[[], Any]) -> Took:
     return Took(time.perf_counter() - clock, time.process_time() - cores)
 
 
-def touched(many: int) -> None:
-    """So many customers wait for a live refresh."""
+def touched(many: int, *, bought: bool) -> None:
+    """So many customers wait for a live refresh: each has looked at something, or bought something, that day."""
     from regulars.warehouse import engine
 
     with engine.writing() as pen:
-        position = engine.meta("position", pen=pen)
-        sql = f"INSERT INTO pending SELECT record_id, ?, false FROM records USING SAMPLE {many} ROWS"
-        pen.execute(sql, [position])
+        position, last = (engine.meta(key, pen=pen) for key in ("position", "refresh"))
+        pen.execute(f"""
+            CREATE TEMP TABLE who AS SELECT {position} + row_number() OVER () AS position, record_id
+                FROM (FROM records USING SAMPLE {many} ROWS);
+            CREATE TEMP TABLE what AS SELECT position, '{"Order Completed" if bought else "Page Viewed"}' AS name,
+                record_id, {last["refreshed_at"]} AS "at", {last["as_of"]}::INTEGER AS day, 24318 AS month,
+                'Store 1' AS store, 'store' AS channel, 'late-' || position AS order_id FROM who;
+            INSERT INTO events BY NAME FROM what;
+            INSERT INTO pending SELECT record_id, {position + many}, false FROM who;
+        """)
+        if bought:
+            pen.execute("""
+                INSERT INTO lines BY NAME SELECT * EXCLUDE (name), 0 AS line, 'product 1' AS product_id,
+                    'category 1' AS category, 1000 AS quantity, 4200 AS amount, true AS paid, 'sale' AS kind,
+                    true AS home, '' AS currency FROM what
+            """)
+        engine.keep(pen, {"position": position + many})
 
 
-def live(many: int, turns: int) -> list[Took]:
+def live(many: int, turns: int, *, bought: bool) -> list[Took]:
     from regulars.warehouse import refresh
 
     found = []
     for _ in range(turns + 1):  # the first compiles
-        touched(many)
+        touched(many, bought=bought)
         found.append(timed(refresh.live))
     return found[1:]
 
@@ -87,11 +101,12 @@ def figures(size: Size) -> Iterator[Figure]:
             advance = timed(lambda: queries.answering(queries.warm, given_up=lambda: False))
             yield Figure("what pages ask, answered in advance", advance.clock, "s",
                          note=f"of all cores {advance.cores:.2f} s")  # fmt: skip
-            for many, aim in ((500, None), (1, 0.05)):
-                found = live(many, 5 if many > 1 else 15)
+            for many, bought in ((500, True), (500, False), (1, True), (1, False)):
+                found = live(many, 5 if many > 1 else 15, bought=bought)
                 value = statistics.median(took.cores for took in found)
-                yield Figure(f"live refresh of {many}, processor time", value, "s", aim=f"≤ {aim}" if aim else "",
-                             reached=value <= aim if aim else None,
+                what = f"live refresh of {many} who {'bought' if bought else 'looked'}, processor time"
+                yield Figure(what, value, "s", aim="≤ 0.05" if many == 1 else "",
+                             reached=value <= 0.05 if many == 1 else None,
                              note=f"by the clock {statistics.median(took.clock for took in found):.3f} s")  # fmt: skip
         engine.close()
 

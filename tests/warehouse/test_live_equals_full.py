@@ -55,7 +55,10 @@ deed = st.one_of(
     st.tuples(st.just("Customer Erased"), record, st.just({"records": 1})),
 )
 dated = st.sampled_from([0, 0, -3, 9])  # days: a clock that is ahead, too
-step = st.tuples(st.lists(st.tuples(deed, st.integers(0, 40)), max_size=12), dated, st.integers(0, 60))
+step = st.tuples(
+    st.lists(st.tuples(deed, st.integers(0, 40)), max_size=12), dated, st.sampled_from([0, 0, 0, 1, 30, 60]),
+    st.integers(1, 4),
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +113,7 @@ def test_live_equals_full(place: Path, settings: Any, kind: str, steps: list[Any
     parents: dict[int, int] = {}
     now, position = START, 0
     told: list[LogRow] = []
-    for deeds, ahead, passing in steps:
+    for deeds, ahead, passing, stage in steps:
         batch = []
         for (name, who, properties), hours in deeds:
             if name.startswith("Customers "):
@@ -123,12 +126,30 @@ def test_live_equals_full(place: Path, settings: Any, kind: str, steps: list[Any
             batch.append(LogRow(position, name, who, at, now, msgspec.json.encode(properties), b"{}", "track:1"))
         told += batch
         now += timedelta(days=passing)
+        third = len(batch) // 3
+        first, during, last = batch[:third], batch[third : 2 * third], batch[2 * third :]
+
+        def taken(part: list[LogRow]) -> None:
+            feed.handle(part)
+            refresh.live()
+
+        def meanwhile(done: int, total: int, stage: int = stage, part: list[LogRow] = during) -> None:
+            if done == stage:
+                taken(part)
+
+        def aged() -> bool:
+            """A day has passed, or another one counts as today: time alone changes who is what."""
+            return refresh.due(patient=False) not in ("", "grown") or refresh.state() is None
+
         with clock.frozen(now):
-            feed.handle(batch)
-            if refresh.due(patient=False) not in ("", "grown") or refresh.state() is None:
-                refresh.full()  # a day has passed: time alone changes who is what
+            taken(first)
+            if aged():
+                refresh.full(report=meanwhile)
             else:
-                refresh.live()
+                taken(during)
+            taken(last)
+            if aged():
+                refresh.full()
     with clock.frozen(now):
         if kind == "file":
             assert engine.read("SELECT * FROM pending") == []

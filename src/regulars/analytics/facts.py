@@ -249,7 +249,9 @@ def between(table: ir.Table, since: int | None, until: int | None) -> ir.Table:
     return table
 
 
-def purchases(lines: ir.Table = LINES, records: ir.Table = RECORDS, only: ir.Table | None = None) -> ir.Table:
+def purchases(
+    lines: ir.Table = LINES, records: ir.Table = RECORDS, only: ir.Table | None = None, before: ir.Table | None = None
+) -> ir.Table:
     """One row per customer (root) and order, of all lines that have a customer.
 
     `lines` counts paid sale lines: an order with none (a refund under a number of its own, gifts only) has lines = 0
@@ -257,13 +259,14 @@ def purchases(lines: ir.Table = LINES, records: ir.Table = RECORDS, only: ir.Tab
     no money. gross: paid lines, before discounts and refunds; refunded: positive; net: everything, adjustments
     included. Day, store and channel are those of the sale, so that a refund weighs on the day of what it undoes; an
     order without a sale has the day of its first line and no store or channel. `only` (a table of customer_id)
-    restricts it to some customers.
+    restricts it to some customers. `before`: purchases (columns: PURCHASES) that these lines come on top of.
     """
     kept = records.select("record_id", "customer_id")
     if only is not None:
         kept = kept.semi_join(only, "customer_id")
     rows = lines.filter(lines.record_id.notnull()).inner_join(kept, "record_id")
     sale = rows.paid & (rows.kind == "sale")
+    amount = ibis.ifelse(rows.home, rows.amount, 0)
     rows = rows.select(
         customer_id=rows.customer_id,
         order_id=order_key(rows),
@@ -273,27 +276,25 @@ def purchases(lines: ir.Table = LINES, records: ir.Table = RECORDS, only: ir.Tab
         month=rows.month.cast("int64") + ibis.ifelse(sale, 0, _LATER),
         store=ibis.ifelse(sale, rows.store, ibis.null("string")),
         channel=ibis.ifelse(sale, rows.channel, ibis.null("string")),
-        amount=ibis.ifelse(rows.home, rows.amount, 0),
-        sale=sale,
-        refund=rows.kind == "refund",
+        gross=ibis.ifelse(sale, amount, 0),
+        refunded=ibis.ifelse(rows.kind == "refund", -amount, 0),
+        net=amount,
+        lines=ibis.ifelse(sale, 1, 0).cast("int64"),
     )
+    if before is not None:
+        rows = rows.union(_aged(before, 1).cast(rows.schema()), distinct=False)
     folded = rows.group_by("customer_id", "order_id").aggregate(
-        at=rows.at.min(),
-        day=rows.day.min(),
-        month=rows.month.min(),
-        store=rows.store.min(),
-        channel=rows.channel.min(),
-        gross=sum_of(rows.sale, rows.amount),
-        refunded=sum_of(rows.refund, -rows.amount),
-        net=rows.amount.sum(),
-        lines=count_of(rows.sale),
+        **{name: rows[name].min() for name in ("at", "day", "month", "store", "channel")},
+        **{name: rows[name].sum() for name in ("gross", "refunded", "net", "lines")},
     )
-    sold = folded.lines > 0
+    return _aged(folded, -1)
+
+
+def _aged(folded: ir.Table, by: int) -> ir.Table:
+    """Orders without a sale later by an age (1), or as they were (-1)."""
+    later = ibis.ifelse(folded.lines > 0, 0, by * _LATER)
     return folded.select(
-        **{
-            name: folded[name] - ibis.ifelse(sold, 0, _LATER) if name in ("at", "day", "month") else folded[name]
-            for name in PURCHASES.columns
-        }
+        **{n: folded[n] + later if n in ("at", "day", "month") else folded[n] for n in PURCHASES.columns}
     )
 
 

@@ -123,8 +123,7 @@ def carried(
     spent = bought.group_by("customer_id").aggregate(
         recent=sum_of(recent, bought.net), before=sum_of(~recent, bought.net)
     )
-    moving = ("recency_days", "silent_days", "spend_recent", "spend_before", "mood")
-    standing = [name for name in FIGURES.columns if name in SCORES.columns and name not in moving]
+    standing = _columns_but("recency_days", "silent_days", "spend_recent", "spend_before", "mood")
     rows = (
         table.select(*standing)
         .left_join(spent, "customer_id")
@@ -140,6 +139,37 @@ def carried(
         "spend_before": ibis.coalesce(rows.before, 0),
     }
     return rows.select(**{name: told[name].cast(type_) for name, type_ in FIGURES.schema().items()})
+
+
+def unbought(
+    table: ir.Table = SCORES, events: ir.Table = EVENTS, records: ir.Table = RECORDS, *, as_of: int
+) -> ir.Table:
+    """The figures (columns: facts.FIGURES), as of the very day of the scores in `table`, of customers who have bought
+    and given back nothing since they were judged: only who they are, when they were last seen and their mood are
+    counted again.
+    """
+    standing = _columns_but("known", "erased", "last_seen_day", "recency_days", "silent_days", "mood")
+    rows = (
+        table.select(*standing)
+        .inner_join(customers(records), "customer_id")
+        .left_join(seen(events, records, as_of=as_of), "customer_id")
+        .drop("customer_id_right")
+        .left_join(traits.mood(events, records, as_of=as_of), "customer_id")
+        .drop("customer_id_right")
+    )
+    last_seen = ibis.coalesce(rows.last_seen_day, rows.last_day.cast("int64"))
+    told = {name: rows[name] for name in (*standing, "known", "erased", "mood")} | {
+        "own_gap": lifecycle.own_gap(rows.visits, rows.first_day, rows.last_day),
+        "recency_days": as_of - rows.last_day,
+        "last_seen_day": last_seen,
+        "silent_days": as_of - last_seen,
+    }
+    return rows.select(**{name: told[name].cast(type_) for name, type_ in FIGURES.schema().items()})
+
+
+def _columns_but(*moving: str) -> list[str]:
+    """The columns of figures that stand in scores, without those that move."""
+    return [name for name in FIGURES.columns if name in SCORES.columns and name not in moving]
 
 
 def usual(bought: ir.Table, column: str) -> ir.Table:

@@ -30,6 +30,7 @@ _local = threading.local()
 _database: duckdb.DuckDBPyConnection | None = None
 _path: Path | None = None
 _generation = 0
+_desk: tuple[Any, duckdb.DuckDBPyConnection] | None = None
 _compiled: dict[Any, str] = {}
 
 
@@ -149,24 +150,35 @@ def read_arrow(sql: str, params: Parameters = ()) -> pyarrow.Table:
 
 
 @contextmanager
-def writing() -> Iterator[duckdb.DuckDBPyConnection]:
+def writing(*, desk: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """The only way to change the warehouse: one writer at a time, one transaction, rolled back on any error.
 
     Reentrant: within `writing` of the same thread it is the same transaction. Not for a lake: there `lake.changes` is.
+    `desk`: on a cursor that is kept for the next time, with its temporary tables and prepared statements; after an
+    error there is a new one.
     """
+    global _desk
     assert not lake.used()
     with _writing:
         running = getattr(_local, "writer", None)
         if running is not None:
             yield running
             return
-        pen = cursor()
+        if desk:
+            present = _current()
+            if _desk is None or _desk[0] != present:
+                _desk = present, present[0].cursor()
+            pen = _desk[1]
+        else:
+            pen = cursor()
+        whole = False
         try:
             pen.execute("BEGIN")
             _local.writer = pen
             try:
                 yield pen
                 pen.execute("COMMIT")
+                whole = True
             except BaseException as fault:
                 if isinstance(fault, duckdb.FatalException):
                     close()
@@ -176,7 +188,9 @@ def writing() -> Iterator[duckdb.DuckDBPyConnection]:
                 raise
         finally:
             _local.writer = None
-            pen.close()
+            if not (desk and whole):
+                _desk = None if desk else _desk
+                pen.close()
 
 
 @contextmanager

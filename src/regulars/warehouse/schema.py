@@ -16,6 +16,11 @@ SCORES = """
     store VARCHAR, channel VARCHAR
 """
 
+PURCHASES = """
+    customer_id BIGINT, order_id VARCHAR {order_id}, "at" BIGINT, day BIGINT, month BIGINT, store VARCHAR,
+    channel VARCHAR, gross BIGINT, refunded BIGINT, net BIGINT, lines BIGINT
+"""
+
 # Each step brings a file of the version before to the next; a file's version is kept in meta. Never change a step
 # that has been released: add one.
 STEPS: tuple[str, ...] = (
@@ -31,9 +36,7 @@ STEPS: tuple[str, ...] = (
     CREATE TABLE records(record_id BIGINT, customer_id BIGINT, known BOOLEAN, erased BOOLEAN, created_day INTEGER);
     CREATE TABLE merges(source BIGINT, target BIGINT);
     CREATE TABLE pending(record_id BIGINT, position BIGINT);
-    CREATE TABLE purchases(
-        customer_id BIGINT, order_id VARCHAR, "at" BIGINT, day BIGINT, month BIGINT, store VARCHAR, channel VARCHAR,
-        gross BIGINT, refunded BIGINT, net BIGINT, lines BIGINT);
+    CREATE TABLE purchases({PURCHASES.format(order_id="")});
     CREATE TABLE scores({SCORES});
     CREATE TABLE meta(key VARCHAR, value VARCHAR);
     """,
