@@ -61,7 +61,7 @@ API = (
     "/api/v1/events", "/api/v1/events?event=Complaint+Filed", "/api/v1/events?limit=100",
     "/api/v1/figures", "/api/v1/figures?days=7", "/api/v1/figures?days=30", "/api/v1/figures?days=365",
     "/api/v1/segments", *(f"/api/v1/segments/{key}/customers" for key in
-                          ("stage:active", "stage:lost", "rfm:champions", "rfm:hibernating")),
+                          ("stage:active", "stage:lost", "rfm:champions", "rfm:loyal")),
     "/api/v1/tags",
 )  # fmt: skip
 FOLLOWED = (

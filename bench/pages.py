@@ -119,7 +119,7 @@ def order(server: Server, who: int) -> None:
         "event": "Order Completed", "userId": mark, "messageId": mark,
         "properties": {"order_id": mark, "total": 10, "products": [{"product_id": "P", "price": 10, "quantity": 1}]},
     }  # fmt: skip
-    httpx.post(f"{server.url}/v1/track", json=event, auth=(server.write_key, "")).raise_for_status()
+    httpx.post(f"{server.url}/v1/track", json=event, auth=(server.write_key, ""), timeout=120).raise_for_status()
     end = time.monotonic() + 120
     while time.monotonic() < end:
         look = {"kind": "user_id", "value": mark}

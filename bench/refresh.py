@@ -10,6 +10,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,6 +87,14 @@ def figures(size: Size) -> Iterator[Figure]:
         django_on(home)
         from regulars.kernel import clock
         from regulars.warehouse import engine, queries, refresh
+        from regulars.warehouse.refresh import standing
+
+        standing.LARGE = 10**12  # what is answered in advance is told by itself
+
+        def ahead() -> None:
+            with closing(engine.cursor()) as pen:
+                pen.execute("BEGIN TRANSACTION READ ONLY")
+                queries.answered(pen, {"refresh": engine.meta("refresh")}, queries.warm)
 
         load(size)
         with clock.frozen(NIGHT):
@@ -98,7 +107,7 @@ def figures(size: Size) -> Iterator[Figure]:
             ours = timed(lambda: refresh.full(anew=False))
             yield from both("full refresh of the next day, going on", ours, "SQL by hand anew", hand,
                             aim="≤ 8 s", reached=ours.clock <= 8)  # fmt: skip
-            advance = timed(lambda: queries.answering(queries.warm, given_up=lambda: False))
+            advance = timed(ahead)
             yield Figure("what pages ask, answered in advance", advance.clock, "s",
                          note=f"of all cores {advance.cores:.2f} s")  # fmt: skip
             for many, bought in ((500, True), (500, False), (1, True), (1, False)):

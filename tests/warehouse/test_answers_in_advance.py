@@ -1,7 +1,7 @@
-"""In a large business what pages ask is answered once after each full refresh, and kept in the warehouse."""
+"""In a large business what pages ask is answered by each full refresh, and kept in the warehouse."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,9 +14,11 @@ from regulars.kernel import clock
 from regulars.warehouse import engine, feed, queries, refresh
 from regulars.warehouse.queries import sales
 from regulars.warehouse.refresh import standing
+from tests.warehouse.conftest import ONE_FILE
 
 moment = sys.modules["regulars.warehouse.queries.snapshot"]
 Happened = Callable[..., None]
+WARM = queries.warm
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def told(now: queries.Snapshot) -> list[Any]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("answers", "customers", "notices", "overview", "sales", "voice"):
             patch.setattr(sys.modules[f"regulars.warehouse.queries.{name}"], "remembered", asking)
-        for _ in queries.warm(now):
+        for _ in WARM(now):
             pass
     return heard
 
@@ -97,38 +99,44 @@ def test_they_stay_until_the_next_full_refresh_and_then_are_of_one_moment(
     assert told(after) == told(replace(after, _kept={})) != before
 
 
-def test_until_they_are_asked_anew_the_last_ones_serve_if_only_events_came(
-    large: None, history: None, happened: Happened
-) -> None:
+@pytest.mark.parametrize("anew", [False, True])
+@pytest.mark.parametrize("change", [{}, {"currency": "USD"}, {"zone": "America/New_York"}])
+def test_a_refresh_is_seen_together_with_its_answers(
+    large: None, history: None, happened: Happened, anew: bool, change: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     settled("2026-04-01 01:00")
-    first = queries.snapshot()
-    happened("Order Completed", 1, "2026-03-20 02:00", order_id="late", store="North", total=70)
-    with clock.frozen(datetime(2026, 4, 1, 3, tzinfo=UTC)):
+    before, seen = told(queries.snapshot()), []
+
+    def warm(snapshot: queries.Snapshot) -> Iterator[object]:
+        """A page is asked for while the answers of the next day are being asked."""
+        page = queries.snapshot()
+        seen.append((page.as_of, page.version, told(page)))
+        yield from WARM(snapshot)
+
+    monkeypatch.setattr(queries, "warm", warm)
+    happened("Order Completed", 1, "2026-04-01 02:00", order_id="late", store="North", total=70)
+    if change:
+        change_settings(by=SYSTEM, **change)
+    with clock.frozen(datetime(2026, 4, 3, 1, tzinfo=UTC)):
         feed.catch_up()
-        refresh.full(anew=False)
-    between = queries.snapshot()
-    assert net(between) == net(first)
-    assert between.refreshed_at == first.refreshed_at  # what is shown is as old as its oldest part
-    settled("2026-04-01 03:10")
-    assert net(queries.snapshot()) == net(first) + 7000
-    assert queries.snapshot().refreshed_at == datetime(2026, 4, 1, 3, tzinfo=UTC)
+        refresh.full(anew=anew)
+    monkeypatch.undo()
+    now = queries.snapshot()
+    moment._answers.clear()
+    assert seen == [(now.as_of - (1 if "zone" in change else 2), now.version - 1, before)]
+    assert told(now) == told(replace(now, _kept={})) != before
+    assert now.refreshed_at == datetime(2026, 4, 3, 1, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("change", [{"currency": "USD"}, {"zone": "America/New_York"}])
-def test_a_change_of_settings_ends_them(large: None, history: None, change: dict[str, str]) -> None:
+@ONE_FILE
+def test_a_large_business_without_answers_is_refreshed(large: None, history: None) -> None:
     settled("2026-04-01 01:00")
-    change_settings(by=SYSTEM, **change)
-    with clock.frozen(datetime(2026, 4, 1, 3, tzinfo=UTC)):
-        feed.catch_up()
-        refresh.full()
-    assert not queries.snapshot()._kept
-
-
-def test_a_new_day_ends_them(large: None, history: None) -> None:
-    settled("2026-04-01 01:00")
-    with clock.frozen(datetime(2026, 4, 2, 1, tzinfo=UTC)):
-        refresh.full()
-    assert not queries.snapshot()._kept
+    with engine.writing() as pen:
+        engine.keep(pen, {"asked": {"version": 1}})  # as an earlier version had it
+    assert not queries.snapshot().answered
+    settled("2026-04-01 01:10")
+    assert queries.snapshot().answered
 
 
 def test_they_are_there_when_the_warehouse_is_opened_again(large: None, history: None) -> None:
@@ -146,13 +154,6 @@ def test_a_small_business_is_answered_when_asked(history: None) -> None:
     assert not queries.snapshot()._kept
 
 
-def test_they_are_given_up_when_a_refresh_is_due_meanwhile(large: None, history: None) -> None:
-    settled("2026-04-01 01:00")
-    asked = iter([False, False, True])
-    assert queries.answering(queries.warm, given_up=lambda: next(asked)) == {}
-    assert next(asked, "none left") == "none left"
-
-
 def test_what_first_pages_ask_is_asked_at_a_start(history: None) -> None:
     settled("2026-04-01 01:00")
     moment._answers.clear()
@@ -160,12 +161,14 @@ def test_what_first_pages_ask_is_asked_at_a_start(history: None) -> None:
     assert asked > len(moment._answers) > 10
 
 
-def test_a_large_business_is_not_asked_at_a_start_before_it_is_answered(large: None, history: None) -> None:
-    with clock.frozen(datetime(2026, 4, 1, 1, tzinfo=UTC)):
-        feed.catch_up()
-        refresh.full()
-    assert not list(queries.first_asked())
+def test_a_large_business_is_not_asked_at_a_start_before_it_is_answered(
+    history: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settled("2026-04-01 01:00")
+    monkeypatch.setattr(standing, "LARGE", 1)
+    monkeypatch.setattr(queries, "LARGE", 1)
+    assert not list(queries.first_asked())
+    settled("2026-04-01 01:10")
     moment._answers.clear()
     assert list(queries.first_asked())
     assert {key[1] for key in moment._answers} == {"today"}  # all else is there

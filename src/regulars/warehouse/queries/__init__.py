@@ -23,7 +23,7 @@ from regulars.warehouse.queries import (
 )
 from regulars.warehouse.queries.history import history
 from regulars.warehouse.queries.notices import notices
-from regulars.warehouse.queries.snapshot import LARGE, Page, Snapshot, answering, snapshot
+from regulars.warehouse.queries.snapshot import LARGE, Page, Snapshot, answered, snapshot
 
 
 def first_asked() -> Iterator[object]:
@@ -77,7 +77,7 @@ def warm(snapshot: Snapshot) -> Iterator[object]:
 __all__ = [
     "Page",
     "Snapshot",
-    "answering",
+    "answered",
     "cohorts",
     "customer",
     "customers",

@@ -39,8 +39,10 @@ class Snapshot:
     currency: str
     zone: str
     _cursor: duckdb.DuckDBPyConnection = field(repr=False, compare=False)
-    _kept: Mapping[str, list[Any]] = field(default_factory=dict, repr=False, compare=False)
+    _kept: dict[str, list[Any]] = field(default_factory=dict, repr=False, compare=False)
     _once: dict[tuple[Any, ...], str] = field(default_factory=dict, repr=False, compare=False)
+    gathers: bool = False
+    """What is asked is kept among the answers given in advance."""
     folded: bool = False
     """There are tables of facts.visits and facts.placed for questions to share, as long as many are asked in a row."""
 
@@ -79,13 +81,16 @@ def snapshot() -> Snapshot:
     """The present state. Costs a millisecond."""
     cursor = engine.cursor()
     cursor.execute("BEGIN TRANSACTION READ ONLY")
+    return _of(cursor)
+
+
+def _of(cursor: duckdb.DuckDBPyConnection) -> Snapshot:
     state = engine.meta("refresh", {}, pen=cursor)
-    kept, header = _kept(cursor, state)
+    kept = _kept(cursor, state)
     if not state:  # nothing was judged yet: the day is the one that the first refresh would judge at
         own = business()
         state = {"as_of": clock.day_number(clock.today(own.zone)), "currency": own.currency, "zone": own.zone}
-    # What is shown is as old as its oldest part.
-    refreshed = min(state["refreshed_at"], header["refreshed_at"]) if kept else state.get("refreshed_at")
+    refreshed = state.get("refreshed_at")
     return Snapshot(
         version=state.get("version", 0),
         live=engine.meta("live", 0, pen=cursor),
@@ -135,7 +140,7 @@ class _Answer:
 
 
 _answers: dict[tuple[Any, ...], _Answer] = {}
-_loaded: tuple[Any, Mapping[str, list[Any]]] = (None, {})
+_loaded: tuple[Any, dict[str, list[Any]]] = (None, {})
 _lock = threading.Lock()
 DEAR = 0.2
 """Seconds of work from which on an answer is kept for a hundred times as long, whatever changed meanwhile …"""
@@ -149,11 +154,13 @@ def remembered(snapshot: Snapshot, question: Sequence[Any], ask: Callable[[], li
     """The rows that answer a question over much history: numbers and strings alone (from the warehouse they come as
     lists, whatever they were).
 
-    In a large business those that pages ask were answered at the last full refresh, all of one moment, and stay until
+    In a large business those that pages ask were answered by the last full refresh, all of one moment, and stay until
     the next one. Others are asked again when anything has changed; a dear one when there was a full refresh, or after
     a hundred times as long as it took.
     """
     kept = snapshot._kept.get(json.dumps(question))
+    if kept is None and snapshot.gathers:
+        kept = snapshot._kept[json.dumps(question)] = ask()
     if kept is not None:
         return kept
     key = (engine.path(), *question)
@@ -173,41 +180,34 @@ def remembered(snapshot: Snapshot, question: Sequence[Any], ask: Callable[[], li
     return rows
 
 
-def answering(warm: Callable[[Snapshot], Iterator[object]], *, given_up: Callable[[], bool]) -> dict[str, Any]:
-    """What the warehouse's meta shall hold, so that all processes and later ones have the answers to what `warm` asks:
-    asked anew, all of this moment. Nothing when, between two questions, it is `given_up`."""
-    now = replace(snapshot(), _kept={})
-    state = now.value("refresh")
-    with _lock:
-        _answers.clear()
-    for _ in warm(now):
-        if given_up():
-            return {}
-    with _lock:
-        rows = {
-            json.dumps(key[1:]): answer.rows
-            for key, answer in _answers.items()
-            if (key[0], answer.version, answer.live) == (engine.path(), now.version, now.live)
-            and len(answer.rows) <= LONGEST
-        }
-    header = {key: state[key] for key in ("version", "as_of", "settings", "refreshed_at")} | {"live": now.live}
-    return {"asked": header, "asked.rows": rows}
+def answered(
+    cursor: duckdb.DuckDBPyConnection, told: Mapping[str, Any], warm: Callable[[Snapshot], Iterator[object]]
+) -> dict[str, Any]:
+    """What the warehouse's meta shall hold beside what it is `told` by a full refresh, so that all processes and later
+    ones have the answers to what `warm` asks.
+
+    Asked before anybody sees the refresh, and seen together with it: no page waits, and none mixes two days. So
+    `cursor` has its tables under the names of those in use.
+    """
+    cursor.execute("CREATE TEMP TABLE meta AS FROM meta")
+    engine.keep(cursor, {**told, "asked": None})
+    gathered: dict[str, list[Any]] = {}
+    for _ in warm(replace(_of(cursor), _kept=gathered, gathers=True)):
+        pass
+    cursor.execute("DROP TABLE temp.meta")
+    rows = {question: rows for question, rows in gathered.items() if len(rows) <= LONGEST}
+    return {"asked": told["refresh"]["version"], "asked.rows": rows}
 
 
-def _kept(
-    cursor: duckdb.DuckDBPyConnection, state: Mapping[str, Any]
-) -> tuple[Mapping[str, list[Any]], dict[str, Any]]:
-    """The answers that the warehouse holds, and of when they are. Those of the refresh before the last serve until the
-    new ones are there, if nothing but events came between."""
+def _kept(cursor: duckdb.DuckDBPyConnection, state: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The answers that came with the present refresh."""
     global _loaded
-    header = engine.meta("asked", None, pen=cursor)
-    if not header or not 0 <= state.get("version", 0) - header["version"] <= 1:
-        return {}, {}
-    if any(header[key] != state[key] for key in ("as_of", "settings")):
-        return {}, {}
-    mark = (engine.path(), *header.values())
+    version = engine.meta("asked", None, pen=cursor)
+    if version is None or version != state.get("version"):
+        return {}
+    mark = (engine.path(), version, state["refreshed_at"])
     before, rows = _loaded
     if before != mark:
         rows = engine.meta("asked.rows", {}, pen=cursor)
         _loaded = mark, rows
-    return rows, header
+    return rows

@@ -9,7 +9,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,10 +21,10 @@ from regulars.accounts.queries import Business, business
 from regulars.analytics import engines, facts, scores
 from regulars.analytics.cutoffs import Cutoffs, Thresholds
 from regulars.kernel import clock
-from regulars.warehouse import engine, queries, schema, worth
+from regulars.warehouse import engine, schema, worth
 from regulars.warehouse.refresh.changed import judge_pending
 from regulars.warehouse.refresh.judging import judge
-from regulars.warehouse.refresh.standing import MANY, State, as_of_day, cutoffs_of, due, settings_of, state, unanswered
+from regulars.warehouse.refresh.standing import MANY, State, as_of_day, cutoffs_of, due, in_advance, settings_of, state
 
 log = logging.getLogger(__name__)
 
@@ -49,14 +49,7 @@ def step() -> bool:
     if reason:
         log.info("full refresh (%s)", reason)
         full(lambda done, total: None, relearn=True, anew=None)
-    elif unanswered():
-        said = queries.answering(queries.warm, given_up=lambda: bool(due()))
-        with engine.writing() as pen:
-            if said and engine.meta("refresh", pen=pen)["version"] == said["asked"]["version"]:
-                engine.keep(pen, said)
-    else:
-        return False
-    return True
+    return bool(reason)
 
 
 def full(told: Callable[[int, int], None], *, relearn: bool, anew: bool | None) -> State:
@@ -69,7 +62,8 @@ def full(told: Callable[[int, int], None], *, relearn: bool, anew: bool | None) 
         try:
             as_of = as_of_day(own)
             built = _build(pen, own, as_of, told, relearn, _has_to_fold(as_of) if anew is None else anew)
-            return _swap(own, as_of, built, begun)
+            kept = _kept(own, as_of, built, begun)
+            return _swap(built, kept | _answered(pen, built, kept))
         finally:
             _building.clear()
             pen.close()
@@ -171,38 +165,54 @@ def _carry(pen: duckdb.DuckDBPyConnection, as_of: int, cutoffs: Cutoffs) -> None
     pen.execute("DROP TABLE concerned")
 
 
-def _swap(own: Business, as_of: int, built: _Built, begun: float) -> State:
+def _kept(own: Business, as_of: int, built: _Built, begun: float) -> dict[str, Any]:
+    """What is kept by name of the next version."""
+    last = state()
+    new = State(
+        version=last.version + 1 if last else 1,
+        as_of=as_of,
+        position=built.position,
+        refreshed_at=clock.micros(),
+        took_ms=round((time.perf_counter() - begun) * 1000),
+        settings=settings_of(own),
+        currency=own.currency,
+        zone=own.zone,
+        customers=built.customers,
+    )
+    kept: dict[str, Any] = {"refresh": asdict(new), "cutoffs": cutoffs_of(own).to_json(), "folded": built.folded}
+    kept |= {"judged": built.position} | ({"stale": False, "bought": built.position} if built.anew else {})
+    return kept | {"thresholds": built.thresholds.to_json(), "model": built.model.to_json()}
+
+
+def _answered(pen: duckdb.DuckDBPyConnection, built: _Built, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """As in_advance, of the tables that were built."""
+    pen.execute("BEGIN TRANSACTION READ ONLY; CREATE TEMP VIEW scores AS FROM scores_next")
+    if built.anew:
+        pen.execute("CREATE TEMP VIEW purchases AS FROM purchases_next")
+    said = in_advance(pen, kept)
+    pen.execute("ROLLBACK")
+    return said
+
+
+def _swap(built: _Built, kept: Mapping[str, Any]) -> State:
     with engine.writing(desk=True) as pen:
         for table in ("purchases", "scores"):
             if table == "scores" or built.anew:
                 pen.execute(f"DROP TABLE IF EXISTS {table}")
                 pen.execute(f"ALTER TABLE {table}_next RENAME TO {table}")
         pen.execute("DELETE FROM pending WHERE position <= ?", [built.position])
-        last = engine.meta("refresh", {}, pen=pen)
-        new = State(
-            version=last.get("version", 0) + 1,
-            as_of=as_of,
-            position=built.position,
-            refreshed_at=clock.micros(),
-            took_ms=round((time.perf_counter() - begun) * 1000),
-            settings=settings_of(own),
-            currency=own.currency,
-            zone=own.zone,
-            customers=built.customers,
-        )
-        kept: dict[str, Any] = {"refresh": asdict(new), "cutoffs": cutoffs_of(own).to_json(), "folded": built.folded}
-        kept |= {"judged": built.position}
-        kept |= {"stale": False, "asked": None, "bought": built.position} if built.anew else {}
-        kept |= {"thresholds": built.thresholds.to_json(), "model": built.model.to_json()}
         engine.keep(pen, kept)
         judge_pending(pen, settled=True)
-    return new
+    return State(**kept["refresh"])
 
 
 def live() -> int:
     """As refresh.live. Costs what the changed customers' new events cost, plus a scan of ids."""
-    if not engine.read("SELECT 1 FROM pending LIMIT 1"):
+    # While tables are being built that lack these customers, they stay pending for the swap.
+    building = _building.is_set()
+    if not engine.read(
+        "SELECT 1 FROM pending WHERE position > ? LIMIT 1", [engine.meta("judged", 0) if building else -1]
+    ):
         return 0
     with engine.writing(desk=True) as pen:
-        # While tables are being built that lack these customers, they stay pending for the swap.
         return judge_pending(pen, settled=not _building.is_set())

@@ -20,7 +20,7 @@ from regulars.analytics import engines, facts, scores
 from regulars.analytics.cutoffs import Cutoffs, Thresholds
 from regulars.analytics.engines.spark import Spark
 from regulars.kernel import clock
-from regulars.warehouse import engine, queries, schema, worth
+from regulars.warehouse import engine, schema, worth
 from regulars.warehouse.lake import changes, files, replica
 from regulars.warehouse.refresh.judging import TELLING, judge
 from regulars.warehouse.refresh.standing import (
@@ -28,9 +28,9 @@ from regulars.warehouse.refresh.standing import (
     as_of_day,
     cutoffs_of,
     due,
+    in_advance,
     settings_of,
     state,
-    unanswered,
     waiting,
 )
 
@@ -98,18 +98,12 @@ def _judged(
 
 def step() -> bool:
     """As refresh.step: in the one worker that finds it due and nobody at it."""
-    if not due() and not unanswered():
+    if not due():
         return False
     with changes.alone("full") as mine:
-        if mine and due():
-            _full(lambda done, total: None, relearn=True)
-        elif mine and unanswered():
-            said = queries.answering(queries.warm, given_up=lambda: bool(due()))
-            if said:
-                with changes.writing():
-                    changes.add(meta=said)
-        else:
+        if not mine or not due():
             return False
+        _full(lambda done, total: None, relearn=True)
     return True
 
 
@@ -139,14 +133,6 @@ def _full(told: Callable[[int, int], None], *, relearn: bool) -> State:
             pen, "CREATE TEMP TABLE judged AS", as_of=as_of, cutoffs=cutoffs, thresholds=thresholds, model=model
         )  # fmt: skip
         judged = files.copy(pen, "scores", "FROM judged ORDER BY customer_id")
-        stale = engine.meta("stale", False, pen=pen)
-        told(4, 4)
-    kept: dict[str, Any] = {"asked": None} if stale else {}
-    kept |= {"stale": False, "schema": len(schema.STEPS), "cutoffs": cutoffs.to_json()}
-    kept |= {"thresholds": thresholds.to_json(), "model": model.to_json()}
-    with changes.writing(), closing(replica.cursor()) as pen, closing(replica.cursor()) as beside:
-        # Who changed meanwhile is judged again, by what was learned now: a reader sees before or after.
-        rows = _judged(beside, position, as_of=as_of, cutoffs=cutoffs, thresholds=thresholds, model=model)
         last = engine.meta("refresh", {}, pen=pen)
         new = State(
             version=last.get("version", 0) + 1,
@@ -159,9 +145,17 @@ def _full(told: Callable[[int, int], None], *, relearn: bool) -> State:
             zone=own.zone,
             customers=customers,
         )
+        kept: dict[str, Any] = {"refresh": asdict(new), "stale": False, "schema": len(schema.STEPS)}
+        kept |= {"cutoffs": cutoffs.to_json(), "thresholds": thresholds.to_json(), "model": model.to_json()}
+        pen.execute("CREATE TEMP VIEW scores AS FROM temp.judged")
+        kept |= in_advance(pen, kept)
+        told(4, 4)
+    with changes.writing(), closing(replica.cursor()) as pen, closing(replica.cursor()) as beside:
+        # Who changed meanwhile is judged again, by what was learned now: a reader sees before or after.
+        rows = _judged(beside, position, as_of=as_of, cutoffs=cutoffs, thresholds=thresholds, model=model)
         changes.whole(
             pen,
-            meta=kept | {"refresh": asdict(new), "lived": engine.meta("position", 0, pen=pen)},
+            meta=kept | {"lived": engine.meta("position", 0, pen=pen)},
             records=True,
             bases={"purchases": purchases, "scores": judged},
             since=position,

@@ -1,14 +1,18 @@
 """What the last full refresh was about, and whether another one is due."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
+
+import duckdb
 
 from regulars.accounts.queries import Business, business
 from regulars.analytics.cutoffs import Cutoffs
 from regulars.eventlog import queries as eventlog
 from regulars.kernel import clock
-from regulars.warehouse import engine, lake, schema
+from regulars.warehouse import engine, lake, queries, schema
 from regulars.warehouse.queries.snapshot import LARGE
 
 MANY = 50_000
@@ -86,6 +90,8 @@ def due(*, patient: bool = True) -> str:
         return "grown"
     if position > last.position and not 0 <= now - last.refreshed_at <= HOURLY:
         return "hour"
+    if last.customers >= LARGE and engine.meta("asked") != last.version:
+        return "unanswered"
     return "many" if waiting() > MANY else ""
 
 
@@ -104,8 +110,7 @@ def waiting() -> int:
     return int(judged if judged > OVERLAID else waits)
 
 
-def unanswered() -> bool:
-    """Whether the business is so large that what pages ask is answered in advance, and that isn't done since the last
-    full refresh."""
-    last = state()
-    return last is not None and last.customers >= LARGE and (engine.meta("asked") or {}).get("version") != last.version
+def in_advance(pen: duckdb.DuckDBPyConnection, told: Mapping[str, Any]) -> dict[str, Any]:
+    """What a full refresh keeps besides what it `told`: of a business so large that nobody should wait, the answers to
+    what pages ask. `pen` has its tables under the names of those in use."""
+    return queries.answered(pen, told, queries.warm) if told["refresh"]["customers"] >= LARGE else {"asked": None}
