@@ -316,3 +316,42 @@ def test_the_kind_of_event_chosen_comes_back_with_back(visit: Callable[..., Page
     page.get_by_text("Recently removed", exact=True).click()
     page.get_by_role("button", name="Remove this Member card").click()
     page.get_by_text("Member card removed.").wait_for()
+
+
+CUT = """() => [...document.querySelectorAll('.import-targets select')].filter(select => {
+    const style = getComputedStyle(select), pen = document.createElement('canvas').getContext('2d')
+    pen.font = style.font
+    const room = select.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)
+    return pen.measureText(select.selectedOptions[0].text).width > room + 1
+}).map(select => select.getAttribute('aria-label'))"""
+
+
+@pytest.mark.parametrize(("language", "width"), [("en", 1440), ("zh-hans", 390)])
+def test_a_mapping_shows_every_meaning_whole_and_says_what_will_be_rejected(
+    visit: Callable[..., Page], monkeypatch: pytest.MonkeyPatch, language: str, width: int
+) -> None:
+    from regulars.accounts.actors import SYSTEM
+    from regulars.imports import queries
+    from regulars.imports import services as imports
+
+    monkeypatch.setattr(queries, "LOOKED_THROUGH_AT_ONCE", 3)  # so that the forecast comes after the page
+    text = "Order ID,Date,Item,Qty,Unit Price,Total,Amount of order,Shop,Customer,Phone,WeCom external_userid\n"
+    for n in range(4):
+        text += f"E{n},2026-01-0{n + 1},Tea,1,{'dear' if n == 3 else 12.5},12.50,12.50,High Street,Anna Lin,1{n},w{n}\n"
+    file = imports.upload(kind="orders", name="orders.csv", chunks=[text.encode()], by=SYSTEM)
+    imports.read(imports.Silent(), file.pk)
+    page = visit("admin", language, "light", width)
+    page.goto(f"/imports/{file.pk}")
+    expect(page.locator(".import-forecast strong")).to_have_text(
+        "3 of 4 rows will be taken in." if language == "en" else "共 4 行，将导入 3 行。"
+    )
+    expect(page.locator("#import-label")).to_have_text(
+        "Import 3 of 4 rows" if language == "en" else "导入 3 行（共 4 行）"
+    )
+    assert page.evaluate(CUT) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator(".import-forecast summary").click()
+    expect(page.locator(".import-forecast tbody tr").first).to_contain_text("dear")
+    page.select_option("#c10", "user_id")  # the page follows, the forecast too
+    expect(page.locator("#c8")).to_have_value("name")
+    expect(page.locator(".import-forecast strong")).to_have_count(1)

@@ -1,11 +1,13 @@
 """One spelling for every value; reasons for what can't be one; nothing given away in lists."""
 
+import re
+
 import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regulars.customers.identities import KINDS, masked, normalised, readings, usable
+from regulars.customers.identities import KINDS, PLAIN_LENGTH, fault, masked, normalised, plain, readings, usable
 from regulars.kernel.errors import Invalid
 
 PHONE = "+8613812345678"
@@ -34,6 +36,8 @@ def test_phones_follow_the_region_of_the_business() -> None:
 def test_plain_mobile_numbers_are_what_the_tables_of_numbers_say(text: str, region: str) -> None:
     number = phonenumbers.parse("+" + text[2:] if text.startswith("00") else text, region)
     valid = phonenumbers.is_valid_number(number)
+    if text.startswith(("+", "00")):  # with its country code a number of the right length is believed
+        valid = valid or (len(set(text[-10:])) > 1 and text[-11:] != "12345678901")
     assert usable("phone", text, region=region) == (
         phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if valid else None
     )
@@ -49,6 +53,37 @@ def test_a_bad_phone_says_what_is_wrong(value: str, code: str) -> None:
     assert code in problem.value.text.en
     assert problem.value.text.zh
     assert problem.value.field == "phone"
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["+44 7700 900123", "+447700900123", "0044 7700 900123", "tel:+44-7700-900123", "+44 (0)7700 900123", "＋44 7700 900123"],
+)  # fmt: skip
+@pytest.mark.parametrize("region", ["GB", "CN", "US"])
+def test_a_number_with_its_country_code_is_believed_before_the_tables_know_it(spelling: str, region: str) -> None:
+    assert normalised("phone", spelling, region=region) == "+447700900123"
+
+
+@pytest.mark.parametrize(
+    ("value", "region"),
+    [
+        ("07700 900123", "GB"), ("13900000000", "GB"), ("12", "GB"), ("abc", "GB"),  # no country code: elsewhere's?
+        ("+86 138001380", "GB"), ("+44 7700 90012", "GB"), ("+44 7700 9001234", "GB"), ("+44 900000", "GB"),
+        ("+44 0000000000", "GB"), ("+1 555 555 5555", "US"), ("+86 10000000000", "CN"), ("+86 12345678901", "CN"),
+        ("+999 1234567", "GB"),
+    ],
+)  # fmt: skip
+def test_what_is_too_short_or_typed_to_get_past_a_field_is_nobody_s_number(value: str, region: str) -> None:
+    assert usable("phone", value, region=region) is None
+    assert fault("phone", value, region=region) is not None
+
+
+@pytest.mark.parametrize("region", ["CN", "GB", "US", "DE", "FR", "JP", "HK", "IT"])
+@given(st.data())
+def test_what_is_plain_is_usable(region: str, data: st.DataObject) -> None:
+    for kind in ("phone", "email", "user_id", "member_card", "device"):
+        value = data.draw(st.from_regex(re.compile(plain(kind, region), re.ASCII), fullmatch=True))
+        assert len(value) > PLAIN_LENGTH or fault(kind, value, region=region) is None, value
 
 
 def test_email_is_small_letters_without_trimmings() -> None:

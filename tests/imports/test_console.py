@@ -146,7 +146,7 @@ def test_an_import_is_cancelled_and_polling_leads_to_the_next_page(client: Clien
 def test_who_may_not_import_sees_none_of_it(people: dict[str, Any], tmp_path: Path) -> None:
     client = Client()
     client.force_login(people["agent"])
-    for address in ("/imports", "/imports/1", "/imports/1/rejects", "/imports/mappings"):
+    for address in ("/imports", "/imports/1", "/imports/1/rejects", "/imports/1/forecast", "/imports/mappings"):
         assert client.get(address).status_code == 403
     for address in (
         "/imports/upload",
@@ -170,3 +170,37 @@ def test_another_currency_is_refused_once_with_the_way_to_the_setting(client: Cl
         assert 'class="alert-link" href="/settings#currency"' in said
     client.force_login(people["marketer"])
     assert "alert-link" not in client.get(address).content.decode()
+
+
+def test_what_will_be_rejected_is_told_before_with_those_rows(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = sent(client, FILE.replace("odd <b>one</b>", "paid"))
+    work()
+    shown = client.get(page).content.decode()
+    assert "<strong>3 of 4 rows will be taken in.</strong> 1 is rejected:" in shown
+    assert "Import 3 of 4 rows" in shown
+    assert "<td>dear</td>" in shown
+    chinese = client.get(page, headers={"Accept-Language": "zh-CN"}).content.decode()
+    assert "共 4 行，将导入 3 行。" in chinese and "导入 3 行（共 4 行）" in chinese
+    monkeypatch.setattr(queries, "LOOKED_THROUGH_AT_ONCE", 3)  # a big file's comes after its page
+    shown = client.get(page).content.decode()
+    assert f'hx-get="{page}/forecast" hx-trigger="load"' in shown
+    assert "Import 4 rows" in shown
+    late = client.get(page + "/forecast").content.decode()
+    assert '<span id="import-label" hx-swap-oob="true">Import 3 of 4 rows' in late
+    client.post(page + "/start", fields(shown) | {"status": ["paid"], "meaning": ["paid"]})
+    assert client.get(page + "/forecast").status_code == 204
+
+
+def test_a_phone_that_cant_be_read_is_marked_in_its_cell_with_the_reason(client: Client) -> None:
+    page = sent(client, "order,date,price,phone\n1,2024-04-03,5,12\n2,2024-04-03,5,13800000001\n")
+    work()
+    shown = client.get(page).content.decode()
+    assert '<td class="import-unread"><s>12</s><div>This phone number has too few digits.</div></td>' in shown
+    assert "All 2 rows will be taken in." in shown
+    assert "1 of these goes in without an identity" in shown
+    client.post(page + "/start", fields(shown))
+    work()
+    done = client.get(page).content.decode()
+    assert "rows taken in without a part of them" in done
+    assert "1 value under “Phone” couldn&#x27;t be read as a number of China: 12." in done
+    assert f'href="{page}/rejects"' in done

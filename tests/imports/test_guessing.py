@@ -1,8 +1,10 @@
 """What is proposed for files as shops export them."""
 
+import csv
 from pathlib import Path
 
 import pytest
+import xlsxwriter
 
 from regulars.imports import mappings, queries
 from tests.imports.worlds import imported, mapped, written
@@ -130,7 +132,8 @@ def test_contact_data_is_known_by_its_content(tmp_path: Path) -> None:
 
 
 def test_a_file_without_customers_is_told_to_be_anonymous(tmp_path: Path) -> None:
-    assert proposal(tmp_path, "order,date,price\n1,2024-01-01,5\n")[1] == [
+    row = mapped(written(tmp_path, "order,date,price\n1,2024-01-01,5\n"))
+    assert [text.en for _, text in queries.preview(row).doubts] == [
         "No column tells customers apart: all sales would be anonymous."
     ]
 
@@ -156,3 +159,55 @@ def test_a_sign_at_the_prices_says_the_currency_and_foreign_money_is_asked_about
     (fault,) = queries.preview(row).faults
     assert (fault.code, fault.field) == ("foreign_currency", "currency")
     assert "GBP (1)" in fault.text.en
+
+
+NAMED = {
+    "Customer": ["Anna Smith", "Bo Li", "Chloé Dupont", "O'Brien, Pat"],
+    "Client": ["Anna", "Bo", "Chloé", "Dev"],
+    "Customer ID": ["Anna Smith", "Bo Li", "Chloé Dupont", "Dev Patel"],
+    "客户": ["王小雨", "李明", "欧阳娜娜", "张**"],
+    "客人": ["王女士", "李先生", "陈 晨", "Anna Smith"],
+}
+
+
+@pytest.mark.parametrize("header", list(NAMED))
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_names_are_never_taken_for_numbers_of_customers(tmp_path: Path, header: str, form: str) -> None:
+    rows = [["order", "date", header, "phone", "amount"]]
+    rows += [[str(n), f"2026-11-0{n + 1}", name, f"1380000000{n}", "10"] for n, name in enumerate(NAMED[header])]
+    path = tmp_path / f"orders.{form}"
+    if form == "csv":
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(rows)
+    else:
+        with xlsxwriter.Workbook(str(path)) as book:
+            sheet = book.add_worksheet()
+            for n, line in enumerate(rows):
+                sheet.write_row(n, 0, line)
+    row = mapped(path)
+    columns = row.mapping["columns"]
+    assert (columns.get("name"), columns["phone"], "user_id" in columns) == (header, "phone", False)
+
+
+@pytest.mark.parametrize("header", ["Customer", "客户", "Client", "会员"])
+def test_codes_under_the_same_headers_are_numbers_of_customers(tmp_path: Path, header: str) -> None:
+    text = f"order,date,{header},amount\n1,2026-11-01,C-001,10\n2,2026-11-02,C-002,12\n3,2026-11-02,10003,12\n"
+    columns = proposal(tmp_path, text)[0].columns
+    assert (columns.get("user_id"), "name" in columns) == (header, False)
+
+
+def test_a_mark_or_a_level_under_such_a_header_is_neither(tmp_path: Path) -> None:
+    text = "order,date,会员,客户等级,amount\n1,2026-11-01,是,金卡,10\n2,2026-11-02,否,银卡,12\n"
+    columns = proposal(tmp_path, text)[0].columns
+    assert not columns.keys() & {"user_id", "name"}
+
+
+def test_who_takes_names_for_numbers_is_warned_at_the_field(tmp_path: Path) -> None:
+    text = "order,date,Customer,amount\n1,2026-11-01,Bo Li,10\n2,2026-11-02,Anna Smith,12\n"
+    row = mapped(written(tmp_path, text))
+    columns = dict(row.mapping["columns"])
+    assert [field for field, _ in queries.preview(row).doubts] == ["user_id"]  # nothing tells customers apart
+    columns["user_id"] = columns.pop("name")
+    ((field, told),) = queries.preview(mapped(written(tmp_path, text), columns=columns)).doubts
+    assert (field, told.en[:45]) == ("user_id", "These look like names (Anna Smith, Bo Li). Tw")
+    assert told.zh.startswith("这些值看起来像姓名（Anna Smith、Bo Li）。")

@@ -58,6 +58,7 @@ _EMAIL = re.compile(
 # A mobile number of mainland China, nearly all there are here: no use in parsing what is plain.
 _CHINA: Any = phonenumbers.PhoneMetadata.metadata_for_region("CN")
 _MOBILE = re.compile(_CHINA.mobile.national_number_pattern, re.ASCII)
+_COUNTING = "12345678901234567890"
 _SCIENTIFIC = re.compile(r"\d(\.\d+)?e\+?\d{1,2}")
 
 _EMPTY = Text("This isn't a value that tells customers apart.", "这个值不能用来区分客户。")
@@ -81,6 +82,23 @@ def cleaned(value: str) -> str:
     return unicodedata.normalize("NFKC", _INVISIBLE.sub("", value)).strip()
 
 
+def _taken_at_its_word(number: Any) -> bool:
+    """Whether a number that isn't in the tables of those given out is one all the same: it was written with its country
+    code and is as long as mobile numbers are there. The tables are always a little behind, and know nothing of ranges
+    kept for examples. Without a country code it is likelier a number of elsewhere, and would become another person's.
+
+    What people type to get past a field (0000000000, 1234567890) stays out: it would make one customer of several.
+    """
+    source = phonenumbers.CountryCodeSource
+    if number.country_code_source not in (source.FROM_NUMBER_WITH_PLUS_SIGN, source.FROM_NUMBER_WITH_IDD):
+        return False
+    mobile = phonenumbers.PhoneNumberType.MOBILE
+    if not phonenumbers.is_possible_number_for_type(number, mobile):
+        return False
+    digits = phonenumbers.national_significant_number(number)
+    return len(set(digits[1:])) > 1 and not _COUNTING.startswith(digits)
+
+
 def _phone(text: str, region: str) -> str | Text:
     lowered = text.lower().removeprefix("tel:").strip()
     if _SCIENTIFIC.fullmatch(lowered):  # a spreadsheet took it for a quantity: 1.3812345678E+10
@@ -92,14 +110,14 @@ def _phone(text: str, region: str) -> str | Text:
     if (region == "CN" or lowered.startswith("+")) and len(bare) == 11 and _MOBILE.fullmatch(bare):
         return "+86" + bare
     try:
-        number = phonenumbers.parse(lowered, region)
+        number = phonenumbers.parse(lowered, region, keep_raw_input=True)
     except phonenumbers.NumberParseException as error:
         if error.error_type == phonenumbers.NumberParseException.TOO_LONG:
             return _MANY
         short = phonenumbers.NumberParseException.TOO_SHORT_NSN, phonenumbers.NumberParseException.TOO_SHORT_AFTER_IDD
         return _SHORT if error.error_type in short else _NO_NUMBER
     number.extension = None
-    if not phonenumbers.is_valid_number(number):
+    if not phonenumbers.is_valid_number(number) and not _taken_at_its_word(number):
         possible = phonenumbers.is_possible_number_with_reason(number)
         if possible == phonenumbers.ValidationResult.TOO_SHORT or len(str(number.national_number)) < 8:
             return _SHORT
@@ -154,6 +172,34 @@ def usable(kind: str, raw: object, *, region: str = "CN") -> str | None:
     """Like `normalised`, None instead of an error."""
     value = _normalised(kind, str(raw), region)
     return None if isinstance(value, Text) else value
+
+
+def fault(kind: str, raw: object, *, region: str = "CN") -> Text | None:
+    """Why this can't be the value of such an identity; None where it can."""
+    value = _normalised(kind, str(raw), region)
+    return value if isinstance(value, Text) else None
+
+
+_PLAIN_ID = "[0-9A-Za-z_.:/ -]*[1-9][0-9A-Za-z_.:/-]*"  # no placeholder holds a digit from 1 to 9
+_PLAIN_EMAIL = r"[0-9A-Za-z_+-]+(\.[0-9A-Za-z_+-]+)*@([0-9A-Za-z]+\.)+[A-Za-z][A-Za-z]+"
+PLAIN_LENGTH = 60
+
+
+@lru_cache(maxsize=64)
+def plain(kind: str, region: str = "CN") -> str:
+    """A regular expression (RE2) for whole values of at most PLAIN_LENGTH characters that are usable beyond doubt, so
+    that a million of them needn't be looked at one by one; "" where there is none. Phones without spaces, brackets and
+    dashes. No counted repeats: they would make RE2 slow.
+    """
+    if kind == "email":
+        return _PLAIN_EMAIL
+    if kind != "phone":
+        return _PLAIN_ID
+    about: Any = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    if about is None or about.mobile is None or not about.mobile.national_number_pattern:
+        return ""
+    code = f"\\+{about.country_code}|00{about.country_code}"
+    return f"({code}|{about.national_prefix or ''}|)({about.mobile.national_number_pattern})"
 
 
 def readings(text: str, *, region: str = "CN") -> list[tuple[str, str]]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import duckdb
 
-from regulars.imports import formats, repeats, staging
-from regulars.imports.mappings import IDENTITIES, TARGETS, Kind, Mapping, Meaning, Returns
+from regulars.imports import formats, people, repeats, staging
+from regulars.imports.mappings import TARGETS, Kind, Mapping, Meaning, Returns
 from regulars.kernel.languages import Text
 
 SAMPLE = 2000
@@ -43,8 +43,10 @@ NAMES: dict[str, str] = {
     "status": "status orderstatus state financialstatus paymentstatus 状态 订单状态 交易状态 支付状态",
     "event": "event eventname eventtype action 事件 事件名 事件名称 行为",
     "message_id": "messageid eventid uuid 事件编号 事件id 消息id",
-    "user_id": "customerid userid customerno customernumber customer clientid memberid buyerid custid uid 客户编号 客户id 会员编号 "
-    "会员id 用户id 用户编号 会员号 买家id 顾客编号 客户号 买家会员名",
+    "user_id": "customerid userid customerno customernumber customercode customerref clientid clientno clientnumber memberid "
+    "memberno membernumber buyerid custid uid username login accountid accountno accountnumber 客户编号 客户id 会员编号 "
+    "会员id 用户id 用户编号 会员号 买家id 顾客编号 客户号 顾客id 客户代码 "
+    "会员代码 用户名 登录名 账号 买家会员名",
     "phone": "phone mobile phonenumber mobilephone mobilenumber tel telephone cellphone 手机号 手机 手机号码 电话 联系电话 联系手机 "
     "会员手机号 收货人手机 买家手机",
     "email": "email emailaddress mail 邮箱 电子邮箱 电子邮件 邮件",
@@ -62,6 +64,14 @@ NAMES: dict[str, str] = {
     "city": "city town 城市 市 所在城市 收货城市",
     "tags": "tags tag labels 标签 客户标签",
 }
+_PEOPLE = (
+    "customer customers client buyer guest member patron shopper user account purchaser "
+    "客户 客人 顾客 会员 买家 用户 宾客 购买人 消费者"
+)
+PEOPLE = frozenset(_PEOPLE.split())
+"""Headers that say neither name nor number: their values tell. Only whole: a customer's level is neither."""
+LOGINS = frozenset({"username", "login", "用户名", "登录名", "账号", "买家会员名"})
+"""Headers of what is made of letters and yet one person's alone."""
 _KNOWN = {target: names.split() for target, names in NAMES.items()}
 
 STATUSES: dict[Meaning, str] = {
@@ -91,6 +101,9 @@ class Content:
     phones: float
     negative: float
     distinct: float
+    flags: float
+    words: float
+    names: float
 
 
 def contents(database: duckdb.DuckDBPyConnection, columns: int) -> list[Content]:
@@ -111,7 +124,10 @@ def contents(database: duckdb.DuckDBPyConnection, columns: int) -> list[Content]
             count(*) FILTER (regexp_full_match(x, '\\d{{1,2}}:\\d{{2}}(:\\d{{2}})?( ?[AaPp][Mm])?')),
             count(*) FILTER (regexp_full_match(x, '[^@\\s]+@[^@\\s]+\\.[A-Za-z]{{2,}}')),
             count(*) FILTER (regexp_full_match(x, '(\\+?86[- ]?)?1[3-9]\\d{{9}}(\\.0)?|\\+\\d[\\d ()-]{{7,18}}')),
-            count(*) FILTER ({us} < 0), count(DISTINCT x)
+            count(*) FILTER ({us} < 0), count(DISTINCT x),
+            count(*) FILTER (lower(x) IN ('yes', 'no', 'y', 'n', 'true', 'false', '是', '否', '有', '无', '0', '1')),
+            count(*) FILTER (regexp_full_match(x, {formats.literal(people.WORDS)}) OR regexp_full_match(x, {formats.literal(people.NAMES)})),
+            count(*) FILTER (regexp_full_match(x, {formats.literal(people.NAMES)}))
             FROM (SELECT v AS x, digits(v) AS d FROM (SELECT tidy(c{index}) AS v FROM (
               SELECT * FROM raw ORDER BY row LIMIT {SAMPLE}))) LEFT JOIN tried USING (x)"""
         ).fetchone()
@@ -122,10 +138,18 @@ def contents(database: duckdb.DuckDBPyConnection, columns: int) -> list[Content]
     return answer
 
 
-def _fits(target: str, content: Content, rating: int) -> bool:
+def _fits(target: str, header: str, content: Content, rating: int) -> bool:
     """Whether the content doesn't contradict the target: a column whose very name says it may hold more dirt."""
     if not content.filled:
         return False
+    if plain(header) in PEOPLE and content.flags >= people.MOST:
+        return False
+    if target in ("user_id", "member_card") and plain(header) not in LOGINS:
+        named = content.words if plain(header) in PEOPLE else content.names
+        if named >= people.MOST:
+            return False
+    if target == "name" and rating <= _BY_VALUES:
+        return (content.words if plain(header) in PEOPLE else content.names) >= people.MOST
     most = 0.3 if rating > 900 else 0.8
     match TARGETS[target].values:
         case "number":
@@ -146,11 +170,16 @@ def _fits(target: str, content: Content, rating: int) -> bool:
     return True
 
 
+_BY_VALUES = 500
+
+
 def _rating(target: str, header: str) -> int:
     """How surely the header names the target: 0 not at all; exact names before parts of names."""
     name, known = plain(header), _KNOWN[target]
     if name in known:
         return 1000 - known.index(name)
+    if target in ("user_id", "name") and (name in PEOPLE or (target == "name" and name in _KNOWN["user_id"])):
+        return _BY_VALUES
     for index, word in enumerate(known):
         if len(word) >= (2 if ord(word[0]) > 0x2E80 else 4) and (name.endswith(word) or name.startswith(word)):
             return 400 - index
@@ -168,7 +197,7 @@ def guess(
             (-rating, offered.index(target), index, target)
             for index, header in enumerate(headers)
             for target in offered
-            if (rating := _rating(target, header)) and _fits(target, found[index], rating)
+            if (rating := _rating(target, header)) and _fits(target, header, found[index], rating)
         )
     )  # fmt: skip
     columns: dict[str, str] = {}
@@ -221,12 +250,6 @@ def _orders(
                 "订单号在不同日期重复出现，因此按“订单号 + 日期”区分订单。",
             )
             told.append(("order_id", text))
-    if not columns.keys() & set(IDENTITIES):
-        text = Text(
-            "No column tells customers apart: all sales would be anonymous.",
-            "没有可识别客户的列，所有销售都将记为匿名。",
-        )
-        told.append(("user_id", text))
     if "status" in columns:
         meanings: dict[str, Meaning] = {}
         unknown = []

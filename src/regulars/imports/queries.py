@@ -9,11 +9,11 @@ from typing import Any
 import duckdb
 
 from regulars.accounts.queries import business
-from regulars.imports import files, mappings, reading, repeats, staging
+from regulars.imports import files, mappings, people, reading, repeats, staging
 from regulars.imports.formats import Decided
 from regulars.imports.mappings import Mapping
 from regulars.imports.models import Import, SavedMapping
-from regulars.imports.staging import Surroundings, Understood
+from regulars.imports.staging import Forecast, Surroundings, Understood
 from regulars.kernel import clock
 from regulars.kernel.errors import Conflict, Invalid, NotFound
 from regulars.kernel.languages import Text
@@ -109,7 +109,7 @@ def surroundings() -> Surroundings:
     """What the business says where a file is silent. A date up to two days ahead is believed: clocks differ."""
     owner = business()
     # By the day, so that work that is taken up again minutes later isn't done anew.
-    return Surroundings(owner.zone, owner.currency, (clock.micros() // DAY + 3) * DAY)
+    return Surroundings(owner.zone, owner.currency, owner.region, (clock.micros() // DAY + 3) * DAY)
 
 
 @contextmanager
@@ -138,11 +138,46 @@ def preview(row: Import) -> Preview:
     with _staged(row, layout) as database:
         shown, decided = staging.preview(database, layout.headers, mapping, surroundings())
         found = staging.statuses(database, layout.headers, mapping)
-        again = repeats.doubts(database, layout.headers, mapping, decided.decimals)
+        told = doubts(database, layout.headers, mapping, decided)
         faults = mappings.missing(mapping, layout.headers) + _foreign(row, mapping, layout.headers, database)
-    doubts = [(one["field"], Text(one["en"], one["zh"])) for one in row.remarks]
-    doubts += [one for one in (*decided.told, *again) if one not in doubts]
-    return Preview(shown, doubts, faults, found, decided)
+    said = [(one["field"], Text(one["en"], one["zh"])) for one in row.remarks]
+    return Preview(shown, said + [one for one in told if one not in said], faults, found, decided)
+
+
+def doubts(
+    database: duckdb.DuckDBPyConnection, headers: list[str], mapping: Mapping, decided: Decided
+) -> list[tuple[str, Text]]:
+    """(field, text) of what the owner of the file should know of this mapping."""
+    told = [*decided.told, *repeats.doubts(database, headers, mapping, decided.decimals)]
+    return told + people.doubts(database, headers, mapping)
+
+
+LOOKED_THROUGH_AT_ONCE = 5_000
+"""Rows of a file whose forecast is so quick that nobody needs to wait for it apart."""
+
+
+def forecast(row: Import) -> Forecast | None:
+    """What would become of every row with the present mapping; None while that can't be run, and once somebody has
+    changed the mapping or begun the import in the meantime. Seconds for a million rows.
+    """
+
+    def check() -> None:
+        present = Import.objects.filter(id=row.pk).values_list("state", "mapping").first()
+        if present != ("mapped", row.mapping):
+            raise Superseded
+
+    layout, mapping = reading.Layout.of(row.layout), mappings.parsed(row.mapping)
+    if mappings.missing(mapping, layout.headers):
+        return None
+    with _staged(row, layout) as database:
+        try:
+            return staging.forecast(database, layout.headers, mapping, surroundings(), check)
+        except Superseded:
+            return None
+
+
+class Superseded(Exception):
+    """Nobody waits for this forecast any more."""
 
 
 def ready(row: Import) -> None:

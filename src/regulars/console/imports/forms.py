@@ -51,12 +51,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`cells`: (as understood, as it stands in the file, number?) for each column."""
+    """`cells`: (as understood, as it stands in the file, number?, why it can't be read) for each column."""
 
     number: int
-    cells: list[tuple[str, str, bool]]
+    cells: list[tuple[str, str, bool, Text | None]]
     reason: Text | None
     kind: Text | None
+    partly: bool
 
 
 _KIND_TEXTS = {
@@ -108,18 +109,22 @@ def context(row: Import, problem: Problem | None = None) -> dict[str, Any]:
                     _shown(c.target, one.values.get(c.target)) if c.target in TARGETS else "",
                     one.cells[c.header],
                     c.number,
+                    one.unread.get(c.target),
                 )
                 for c in columns
             ],
             staging.REASONS[one.reason] if one.reason else None,
             _KIND_TEXTS.get(one.kind) if mapping.kind == "orders" else None,
+            bool(one.unread),
         )
         for one in preview.rows
     ]
     offered = [(name, target.label, target.identity) for name, target in TARGETS.items() if row.kind in target.kinds]
     owner = business()
+    at_once = (row.rows or 0) <= queries.LOOKED_THROUGH_AT_ONCE and not preview.faults
     return {
         "import": row,
+        "forecast": foreseen(row) if at_once else None,
         "kind": KINDS[row.kind],
         "layout": layout,
         "mapping": mapping,
@@ -145,6 +150,47 @@ def context(row: Import, problem: Problem | None = None) -> dict[str, Any]:
         "currency": mapping.currency or owner.currency,
         "anonymous": not mapping.columns.keys() & set(IDENTITIES),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """A forecast as people read it. `reasons`: (why, rows); `rows`: (number, why, cells) of some that aren't taken, or
+    not whole.
+    """
+
+    rows: int
+    taken: int
+    rejected: int
+    partly: int
+    reasons: list[tuple[Text, int]]
+    unread: list[Text]
+    headers: list[str]
+    samples: list[tuple[int, Text, list[str], bool]]
+
+
+def foreseen(row: Import) -> Foreseen | None:
+    """What would become of every row; None where nobody waits for it any more."""
+    found = queries.forecast(row)
+    if found is None:
+        return None
+    samples = []
+    for one in found.samples:
+        why = staging.REASONS[one.reason]
+        if one.reason == "partly":
+            why = one.more
+        elif one.more.en:
+            why = Text(f"{why.en} {one.more.en}", why.zh + one.more.zh)
+        samples.append((one.row, why, one.cells, one.reason == "partly"))
+    return Foreseen(
+        found.rows,
+        found.taken,
+        sum(found.rejected.values()),
+        found.partly,
+        [(staging.REASONS[reason], count) for reason, count in found.rejected.items()],
+        [text for _, text in found.unread],
+        row.layout["headers"],
+        samples,
+    )
 
 
 def mapping_of(row: Import, given: QueryDict) -> Mapping:

@@ -10,6 +10,7 @@ urlpatterns = [
     path("/mappings/<int:id>/delete", views.delete_mapping, name="delete-mapping"),
     path("/mappings/restore", views.restore_mapping, name="restore-mapping"),
     path("/<int:id>", views.one, name="page"),
+    path("/<int:id>/forecast", views.forecast, name="forecast"),
     path("/<int:id>/mapping", views.choose, name="choose"),
     path("/<int:id>/reread", views.reread, name="reread"),
     path("/<int:id>/start", views.start, name="start"),

@@ -100,6 +100,16 @@ def _mapping(request: ConsoleRequest, row: Import, problem: Problem | None = Non
 
 
 @page(capability="imports.run")
+def forecast(request: ConsoleRequest, id: int) -> HttpResponse:
+    """What would become of a big file, fetched by its mapping's page: it may take seconds."""
+    row = queries.get(id)
+    found = forms.foreseen(row) if row.state == "mapped" else None
+    if found is None:
+        return HttpResponse(status=204)
+    return render(request, "console/imports/_forecast.html", {"import": row, "forecast": found, "late": True})
+
+
+@page(capability="imports.run")
 @require_POST
 def choose(request: ConsoleRequest, id: int) -> HttpResponse:
     """A field of the mapping was changed, or a saved mapping chosen: the preview follows."""

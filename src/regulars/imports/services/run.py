@@ -18,7 +18,7 @@ from regulars.customers import services as customers
 from regulars.customers.services import Claim, CustomerRow
 from regulars.eventlog import services as eventlog
 from regulars.eventlog.services import NewEvent
-from regulars.imports import files, mappings, queries, reading, repeats, staging
+from regulars.imports import files, mappings, queries, reading, staging
 from regulars.imports.mappings import IDENTITIES, TRAITS, Mapping
 from regulars.imports.models import Import, Taken
 from regulars.imports.services.progress import Progress, Reported
@@ -66,8 +66,8 @@ def _run(row: Import, reported: Reported) -> dict[str, Any]:
         if not staging.loaded(database):  # the process died while the file was read, or the stage was lost
             staging.load(database, files.source(row.pk), layout, lambda done: reported.check())
         reported.say(0, 1000, _ARRANGING)
-        last, decided = staging.arrange(database, layout.headers, mapping, about)
-        doubts = [*decided.told, *repeats.doubts(database, layout.headers, mapping, decided.decimals)]
+        last, decided = staging.arrange(database, layout.headers, mapping, about, reported.check)
+        doubts = queries.doubts(database, layout.headers, mapping, decided) + staging.unread(database, about)
         reported.check()
         if mapping.kind == "orders":
             take, following = _Orders(row, mapping, database).take, staging.taken

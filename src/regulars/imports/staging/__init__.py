@@ -6,16 +6,19 @@ Nothing of the product's own data is read or written here.
 
 from regulars.imports.staging.arranging import arrange, rows, taken
 from regulars.imports.staging.filling import keep, kept, load, loaded, opened
+from regulars.imports.staging.judging import Forecast, forecast, unread
 from regulars.imports.staging.rejecting import REASONS, reject, reject_order, tally, write_rejects
 from regulars.imports.staging.understanding import Surroundings, Understood, currencies, decide, preview, statuses
 
 __all__ = [
     "REASONS",
+    "Forecast",
     "Surroundings",
     "Understood",
     "arrange",
     "currencies",
     "decide",
+    "forecast",
     "keep",
     "kept",
     "load",
@@ -28,5 +31,6 @@ __all__ = [
     "statuses",
     "taken",
     "tally",
+    "unread",
     "write_rejects",
 ]

@@ -1,33 +1,31 @@
 """What is to be taken in, in order: orders with their lines, or rows of customers and events."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import duckdb
 
-from regulars.imports.formats import Decided, literal
+from regulars.imports.formats import Decided
 from regulars.imports.mappings import IDENTITIES, TRAITS, Mapping
 from regulars.imports.staging.filling import keep, kept
-from regulars.imports.staging.understanding import Surroundings, decide, parsed
+from regulars.imports.staging.judging import judge, order_key
+from regulars.imports.staging.understanding import Surroundings, decide
 
 
 def arrange(
-    database: duckdb.DuckDBPyConnection, headers: list[str], mapping: Mapping, about: Surroundings
-) -> tuple[int, Decided]:
+    database: duckdb.DuckDBPyConnection, headers: list[str], mapping: Mapping, about: Surroundings,
+    check: Callable[[], None],
+) -> tuple[int, Decided]:  # fmt: skip
     """Make of the rows what is to be taken in, numbered by `place` from 1; how many there are. The same mapping again
-    finds the work done.
+    finds the work done. `check` may raise.
     """
     decided = decide(database, headers, mapping)
-    mark = json.dumps([mapping.model_dump(mode="json"), about.zone, about.currency, decided.dates, decided.decimals])
+    said = [about.zone, about.currency, about.region, decided.dates, decided.decimals]
+    mark = json.dumps([mapping.model_dump(mode="json"), *said])
     if kept(database, "arranged") != mark:
         database.execute("BEGIN")
-        sql = parsed(database, headers, mapping, decided, about)
-        database.execute(f"CREATE OR REPLACE TABLE parsed AS {sql}")
-        database.execute(
-            "CREATE OR REPLACE TABLE rejects AS SELECT row, reason, '' AS en, '' AS zh FROM parsed "
-            "WHERE reason IS NOT NULL UNION ALL SELECT row, reason, '', '' FROM faults"
-        )
-        database.execute("CREATE UNIQUE INDEX rejected ON rejects (row)")
+        judge(database, headers, mapping, decided, about, check)
         if mapping.kind == "orders":
             _arrange_orders(database, mapping, about)
         else:  # `copy` counts rows of the same content, so that each has a name of its own
@@ -51,7 +49,6 @@ def _arrange_orders(database: duckdb.DuckDBPyConnection, mapping: Mapping, about
     Lines of one order need not stand together. Without order numbers every row is an order of its own, named by its
     content (and counted when the same content comes again), so that the file can come twice.
     """
-    zone = literal(mapping.zone or about.zone)
     number, made = "order_id", "TEMP VIEW"  # a table only where rows have to be counted
     if "order_id" not in mapping.columns:
         made = "TEMP TABLE"
@@ -59,27 +56,17 @@ def _arrange_orders(database: duckdb.DuckDBPyConnection, mapping: Mapping, about
             "md5(concat_ws(chr(31), micros, who, product_id, product, quantity, price, line_total, order_total, store))"
         )
         number = f"'r' || left({content}, 12) || '-' || row_number() OVER (PARTITION BY {content}, kind ORDER BY row)"
-    day = f"strftime(timezone({zone}, make_timestamptz(micros)), '%Y-%m-%d')" if mapping.repeats == "daily" else "''"
+    of = order_key(mapping, about)
     has_lines = bool(mapping.columns.keys() & {"quantity", "price", "line_total", "product_id", "product"})
     database.execute(
-        f"""CREATE OR REPLACE {made} good AS SELECT row, kind, {number} AS number, coalesce(store, '') AS shop,
-        {day} AS day, micros, who, {", ".join((*IDENTITIES, *TRAITS))}, product_id, product, category,
+        f"""CREATE OR REPLACE {made} good AS SELECT row, kind, {number} AS number, {of["shop"]} AS shop,
+        {of["day"]} AS day, micros, who, {", ".join((*IDENTITIES, *TRAITS))}, product_id, product, category,
         channel, money, status,
         abs(coalesce(quantity, 1)) AS quantity, abs(price) AS price, abs(line_total) AS line_total,
         abs(order_total) AS order_total
         FROM parsed WHERE reason IS NULL"""
     )
     key = "number, shop, day"
-    database.execute(
-        f"""CREATE OR REPLACE TEMP TABLE strangers AS SELECT row FROM good JOIN (
-          SELECT {key}, arg_min(who, row) AS first_who FROM good WHERE who IS NOT NULL GROUP BY ALL
-          HAVING count(DISTINCT who) > 1) USING ({key}) WHERE who <> first_who"""
-    )
-    if database.execute("SELECT row FROM strangers LIMIT 1").fetchone():
-        database.execute("INSERT INTO rejects SELECT row, 'customer_differs', '', '' FROM strangers")
-        database.execute("UPDATE parsed SET reason = 'customer_differs' WHERE row IN (SELECT row FROM strangers)")
-        if made == "TEMP TABLE":
-            database.execute("DELETE FROM good WHERE row IN (SELECT row FROM strangers)")
     database.execute(
         """CREATE OR REPLACE TEMP VIEW split AS
         SELECT * REPLACE ('sale' AS kind) FROM good WHERE kind IN ('sale', 'both')

@@ -6,6 +6,7 @@ from typing import Any
 
 import duckdb
 
+from regulars.customers import identities
 from regulars.imports import formats
 from regulars.imports.formats import Decided, literal
 from regulars.imports.mappings import IDENTITIES, TARGETS, TRAITS, Mapping
@@ -23,10 +24,13 @@ SIGNS = {"£": "GBP", "€": "EUR", "¥": "CNY", "￥": "CNY", "$": "USD", "元"
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the business says where a file is silent; `until` is the latest moment (µs) that is believed."""
+    """What the business says where a file is silent; `region` is the country of phones without a country code, `until`
+    the latest moment (µs) that is believed.
+    """
 
     zone: str
     currency: str
+    region: str
     until: int
 
 
@@ -225,7 +229,7 @@ def parsed(
 @dataclass(frozen=True, slots=True)
 class Understood:
     """One row of the preview: `values` target → as understood (epoch µs for dates), `reason` when it isn't taken;
-    `cells` header → as it stands in the file.
+    `cells` header → as it stands in the file; `unread` target → why it goes in without this identity.
     """
 
     row: int
@@ -233,6 +237,7 @@ class Understood:
     reason: str
     values: dict[str, Any]
     cells: dict[str, str]
+    unread: dict[str, Text]
 
 
 def preview(
@@ -261,5 +266,11 @@ def preview(
             shown["currency"] = row["money"]
         if "birthday" in mapping.columns and mapping.kind == "customers":
             shown["birthday"] = row["born"].date().isoformat() if row["born"] else None
-        answer.append(Understood(row["row"], row["kind"], row["reason"] or "", shown, cells[row["row"]]))
+        given = [kind for kind in IDENTITIES if row[kind] is not None]
+        faults = {kind: identities.fault(kind, row[kind], region=about.region) for kind in given}
+        unread = {kind: fault for kind, fault in faults.items() if fault}
+        reason = row["reason"] or ""
+        if mapping.kind == "customers" and given and len(unread) == len(given):
+            reason = reason or "identity_bad"
+        answer.append(Understood(row["row"], row["kind"], reason, shown, cells[row["row"]], unread))
     return answer, decided

@@ -1,0 +1,218 @@
+"""Which rows are taken in, whole or in part, and which aren't: over the whole file, before anything is arranged. The
+forecast that people see and the import itself ask the same here.
+
+How a row is understood isn't decided here (understanding), nor what its orders come to (arranging).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import duckdb
+import pyarrow as pa
+from babel import Locale
+
+from regulars.customers import identities
+from regulars.imports.formats import Decided, literal
+from regulars.imports.mappings import IDENTITIES, TARGETS, Mapping
+from regulars.imports.staging.rejecting import tally
+from regulars.imports.staging.understanding import Surroundings, decide, parsed
+from regulars.kernel.languages import Text
+
+_PIECE = 5000
+_EXAMPLES = 3
+
+
+def judge(
+    database: duckdb.DuckDBPyConnection, headers: list[str], mapping: Mapping, decided: Decided, about: Surroundings,
+    check: Callable[[], None], kept: Literal["TABLE", "TEMP TABLE"] = "TABLE",
+) -> None:  # fmt: skip
+    """Tables `parsed` (every row, with the reason why it isn't taken), `rejects` (row, reason, en, zh) and `unread`
+    (kind, said, en, zh: identities that can't be read). As temporary ones they shadow those of the import, which stay.
+    `check` may raise; it is called every now and then.
+    """
+    database.execute(f"CREATE OR REPLACE {kept} parsed AS {parsed(database, headers, mapping, decided, about)}")
+    check()
+    database.execute(
+        f"CREATE OR REPLACE {kept} rejects AS SELECT row, reason, '' AS en, '' AS zh FROM parsed "
+        "WHERE reason IS NOT NULL UNION ALL SELECT row, reason, '', '' FROM faults"
+    )
+    database.execute("CREATE UNIQUE INDEX rejected ON rejects (row)")
+    if mapping.kind == "orders" and "order_id" in mapping.columns:
+        _strangers(database, mapping, about)
+    check()
+    database.execute(f"CREATE OR REPLACE {kept} unread (kind VARCHAR, said VARCHAR, en VARCHAR, zh VARCHAR)")
+    mapped = [kind for kind in IDENTITIES if kind in mapping.columns]
+    for kind in mapped:
+        _read(database, kind, about.region, check)
+    _in_part(database, mapping, mapped)
+
+
+def order_key(mapping: Mapping, about: Surroundings) -> dict[str, str]:
+    """SQL: what tells orders apart that have numbers: `shop` and, where numbers begin anew each day, `day`."""
+    zone = literal(mapping.zone or about.zone)
+    day = f"strftime(timezone({zone}, make_timestamptz(micros)), '%Y-%m-%d')" if mapping.repeats == "daily" else "''"
+    return {"shop": "coalesce(store, '')", "day": day}
+
+
+def _strangers(database: duckdb.DuckDBPyConnection, mapping: Mapping, about: Surroundings) -> None:
+    """Rows of another customer than the first row of their order."""
+    key = order_key(mapping, about)
+    rows = f"SELECT row, who, order_id AS number, {key['shop']} AS shop, {key['day']} AS day FROM parsed"
+    database.execute(
+        f"""CREATE OR REPLACE TEMP TABLE strangers AS WITH whose AS ({rows} WHERE reason IS NULL AND who IS NOT NULL)
+        SELECT row FROM whose JOIN (SELECT number, shop, day, arg_min(who, row) AS first_who FROM whose GROUP BY ALL
+          HAVING count(DISTINCT who) > 1) USING (number, shop, day) WHERE who <> first_who"""
+    )
+    if database.execute("SELECT row FROM strangers LIMIT 1").fetchone():
+        database.execute("INSERT INTO rejects SELECT row, 'customer_differs', '', '' FROM strangers")
+        database.execute("UPDATE parsed SET reason = 'customer_differs' WHERE row IN (SELECT row FROM strangers)")
+
+
+def _read(database: duckdb.DuckDBPyConnection, kind: str, region: str, check: Callable[[], None]) -> None:
+    """Into `unread`: every value under this identity that can't be read. What is plain is told by its form; only the
+    rest is looked at, each value once.
+    """
+    form = f"regexp_replace({kind}, '[ ()-]', '', 'g')" if kind == "phone" else kind
+    plain = identities.plain(kind, region)
+    doubtful = (
+        f"(length({kind}) > {identities.PLAIN_LENGTH} OR NOT regexp_full_match({form}, {literal(plain)}))"
+        if plain
+        else "TRUE"
+    )
+    found = database.execute(
+        f"SELECT DISTINCT {kind} FROM parsed WHERE {kind} IS NOT NULL AND reason IS NULL AND {doubtful}"
+    )
+    bad: list[tuple[str, str, Text]] = []
+    while values := found.fetchmany(_PIECE):
+        check()
+        for (value,) in values:
+            if fault := identities.fault(kind, value, region=region):
+                bad.append((kind, value, fault))
+    if bad:
+        label = TARGETS[kind].label
+        columns = [
+            [kind for kind, _, _ in bad],
+            [value for _, value, _ in bad],
+            [f"{label.en} “{value[:40]}”: {fault.en}" for _, value, fault in bad],
+            [f"{label.zh}“{value[:40]}”：{fault.zh}" for _, value, fault in bad],
+        ]
+        database.register("coming", pa.table(columns, names=["kind", "said", "en", "zh"]))
+        database.execute("INSERT INTO unread SELECT * FROM coming")
+        database.unregister("coming")
+
+
+def _in_part(database: duckdb.DuckDBPyConnection, mapping: Mapping, mapped: list[str]) -> None:
+    """Rows that go in without an identity that can't be read; in a file of customers, one that has no other can't."""
+    given = " + ".join(f"({kind} IS NOT NULL)::INTEGER" for kind in mapped)
+    reason = "'partly'"
+    if mapping.kind == "customers":
+        reason = "CASE WHEN count(*) = any_value(given) THEN 'identity_bad' ELSE 'partly' END"
+    parts = " UNION ALL ".join(
+        f"SELECT row, {rank} AS rank, en, zh, {given} AS given FROM parsed JOIN unread u "
+        f"ON u.kind = '{kind}' AND said = {kind} WHERE reason IS NULL AND parsed.kind <> 'unpaid'"
+        for rank, kind in enumerate(mapped)
+    )
+    if parts:
+        database.execute(
+            f"INSERT INTO rejects SELECT row, {reason}, string_agg(en, ' ' ORDER BY rank), "
+            f"string_agg(zh, '' ORDER BY rank) FROM ({parts}) GROUP BY row"
+        )
+
+
+_UNREAD = (
+    Text("1 value under “{label}” couldn't be read: {which}.", "“{label}”中有 1 个值无法识别：{which}。"),
+    Text("{count} values under “{label}” couldn't be read: {which}.", "“{label}”中有 {count} 个值无法识别：{which}。"),
+)
+_UNREAD_PHONES = (
+    Text(
+        "1 value under “{label}” couldn't be read as a number of {country}: {which}.",
+        "“{label}”中有 1 个值无法识别为{country}的号码：{which}。",
+    ),
+    Text(
+        "{count} values under “{label}” couldn't be read as numbers of {country}: {which}.",
+        "“{label}”中有 {count} 个值无法识别为{country}的号码：{which}。",
+    ),
+)
+
+
+def unread(database: duckdb.DuckDBPyConnection, about: Surroundings) -> list[tuple[str, Text]]:
+    """After `judge`: for each identity how many rows have one that can't be read, with the first of them. This is kept
+    with the import for good, so that long ones show their beginning only: the whole ones stand with the rejected rows.
+    """
+    told = []
+    for (kind,) in database.execute("SELECT DISTINCT kind FROM unread ORDER BY 1").fetchall():
+        count, which, distinct = _fetched(
+            database,
+            f"SELECT CAST(sum(n) AS BIGINT), list(said ORDER BY first)[:{_EXAMPLES}], count(*) FROM (SELECT said, "
+            f"count(*) AS n, min(row) AS first FROM parsed JOIN unread u ON u.kind = '{kind}' AND said = parsed.{kind} "
+            "WHERE reason IS NULL GROUP BY said)",
+        )
+        shown = [value if len(value) <= 6 else f"{value[:3]}…" for value in which]
+        shown += ["…"] if distinct > len(shown) else []
+        place = {language: Locale(language).territories.get(about.region, about.region) for language in ("en", "zh")}
+        text = (_UNREAD_PHONES if kind == "phone" else _UNREAD)[count != 1].filled(
+            count=f"{count:,}",
+            label=TARGETS[kind].label,
+            country=Text(place["en"], place["zh"]),
+            which=Text(", ".join(shown), "、".join(shown)),
+        )
+        told.append((kind, text))
+    return told
+
+
+def _fetched(database: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
+    row = database.execute(sql).fetchone()
+    assert row
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A row that isn't taken in, or not whole (reason "partly"): why, what exactly, and its cells as they stand."""
+
+    row: int
+    reason: str
+    more: Text
+    cells: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What the import would do to the file's `rows`: `taken` go in, `partly` of these without a part, `rejected`
+    (reason → rows) don't; `unread` as (field, text); `samples` a few rows of every reason.
+    """
+
+    rows: int
+    taken: int
+    partly: int
+    rejected: dict[str, int]
+    unread: list[tuple[str, Text]]
+    samples: list[Sample]
+
+
+def forecast(
+    database: duckdb.DuckDBPyConnection, headers: list[str], mapping: Mapping, about: Surroundings,
+    check: Callable[[], None], each: int = 5,
+) -> Forecast:  # fmt: skip
+    """From all rows of the file, by what the import itself asks. What only the log knows (an order that came before
+    with other content) isn't foreseen. Changes nothing of the import's own.
+    """
+    judge(database, headers, mapping, decide(database, headers, mapping), about, check, "TEMP TABLE")
+    counts = tally(database)
+    columns = ", ".join(f"c{index}" for index in range(len(headers)))
+    found = database.execute(
+        f"SELECT j.row, j.reason, j.en, j.zh, said, {columns} FROM (SELECT *, row_number() OVER (PARTITION BY reason "
+        f"ORDER BY row) AS n FROM rejects QUALIFY n <= {each}) j LEFT JOIN raw ON raw.row = j.row "
+        "LEFT JOIN faults ON faults.row = j.row AND raw.row IS NULL "
+        "ORDER BY j.reason = 'partly', j.reason, j.row"
+    ).fetchall()
+    samples = [
+        Sample(row, reason, Text(en, zh), [said or "", *([""] * (len(headers) - 1))] if said is not None
+               else [(cell or "")[:200] for cell in cells])
+        for row, reason, en, zh, said, *cells in found
+    ]  # fmt: skip
+    return Forecast(
+        counts["rows"], sum(counts["kinds"].values()), counts["partly"], counts["rejected"],
+        unread(database, about), samples,
+    )  # fmt: skip
