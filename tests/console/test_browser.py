@@ -194,6 +194,104 @@ def test_consent_is_withdrawn_and_the_withdrawal_undone(visit: Callable[..., Pag
     expect(page.locator(".consent-state").first).to_have_class("consent-state consent-given")
 
 
+def test_each_undo_is_of_its_own_deed_and_what_was_overtaken_withdraws(
+    visit: Callable[..., Page], town: dict[str, int]
+) -> None:
+    page = visit("agent")
+    page.goto(f"/customers/{town['rain']}")
+    cells, toasts = page.locator(".consent-state"), page.locator(".toast-line")
+    for place, state in ((0, "given"), (0, "withdrawn"), (1, "given")):
+        cells.nth(place).click()
+        expect(cells.nth(place)).to_have_class(f"consent-state consent-{state}")
+    for name in ("tea", "silk"):
+        page.fill(".tag-form input[name=tag]", name)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name=f"Take off {name}")).to_be_visible()
+    page.get_by_role("button", name="Take off tea").click()
+    expect(toasts.locator(".toast-text")).to_have_text(
+        ["Withdrawal recorded: SMS, Marketing.", "Consent recorded: SMS, Service.", "Tagged “silk”.",
+         "The tag “tea” is taken off."]
+    )  # fmt: skip
+    toasts.first.get_by_role("button", name="Undo").click()
+    page.get_by_text("It stands as before.").wait_for()
+    for place in (0, 1):
+        expect(cells.nth(place)).to_have_class("consent-state consent-given")
+    expect(page.get_by_role("button", name=re.compile("^Take off"))).to_have_count(1)
+
+
+def test_the_keyboard_stays_where_it_was_after_each_deed(visit: Callable[..., Page], town: dict[str, int]) -> None:
+    page = visit("agent")
+    page.goto(f"/customers/{town['rain']}")
+    press, field = page.keyboard.press, page.locator(".tag-form input[name=tag]")
+    off = page.get_by_role("button", name=re.compile("^Take off"))
+    field.focus()
+    for count, name in enumerate(("tea", "silk", "jade"), 1):
+        page.keyboard.type(name)
+        press("Enter")
+        expect(off).to_have_count(count)
+        expect(field).to_be_focused()
+    page.keyboard.type("x" * 51)
+    field.evaluate("field => field.setCustomValidity('')")  # as a browser that lets it pass
+    press("Enter")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_be_focused()
+    off.nth(1).focus()
+    press("Enter")
+    expect(off).to_have_count(2)
+    expect(off.nth(1)).to_be_focused()
+    cell = page.locator(".consent-state").nth(4)
+    cell.focus()
+    for state in ("given", "withdrawn"):
+        press("Enter")
+        expect(cell).to_have_class(f"consent-state consent-{state}")
+        expect(cell).to_be_focused()
+    page.get_by_role("textbox", name="New note").focus()
+    page.keyboard.type("Prefers oolong")
+    press("Tab")
+    press("Enter")
+    expect(page.locator(".notes .note-text")).to_have_text("Prefers oolong")
+    expect(page.get_by_role("button", name="Keep the note")).to_be_focused()
+    page.locator(".reveal").first.focus()
+    press("Enter")
+    expect(page.locator(".revealed")).to_be_focused()
+    edit = page.locator("[data-open=edit]")
+    edit.focus()
+    press("Enter")
+    page.locator("#profile-city").focus()
+    page.keyboard.type("杭州")
+    press("Enter")
+    page.get_by_text("The profile is changed.").wait_for()
+    expect(edit).to_be_focused()
+    page.get_by_role("button", name="Remove the note").focus()
+    press("Enter")
+    page.get_by_text("The note is removed.").wait_for()
+    assert page.evaluate("document.activeElement.closest('#notes') !== null")
+    # who has gone elsewhere meanwhile stays there
+    field.fill("late")
+    page.evaluate(
+        "() => { document.querySelector('.tag-form').requestSubmit(); document.getElementById('tab-orders').focus(); }"
+    )
+    expect(off).to_have_count(3)
+    expect(page.locator("#tab-orders")).to_be_focused()
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_two_are_merged_and_taken_apart_again(visit: Callable[..., Page], town: dict[str, int], language: str) -> None:
+    page = visit("agent", language)
+    page.goto(f"/customers/{town['rain']}/merge")
+    page.fill("main input[name=q]", "李明")
+    page.keyboard.press("Enter")
+    page.locator(".found a").click()
+    page.locator("form.merge button").click()
+    expect(page.locator("h1")).to_have_text("王小雨")
+    page.goto(f"/customers/{town['ming']}")
+    expect(page.locator("h1")).to_have_text("王小雨")
+    page.locator(".customer-deeds form[action*=merges] button").click()
+    expect(page.locator(".toast-line")).to_be_visible()
+    page.goto(f"/customers/{town['ming']}")
+    expect(page.locator("h1")).to_have_text("李明")
+
+
 def test_a_note_is_written_about_those_chosen_undone_and_redone(
     visit: Callable[..., Page], town: dict[str, int]
 ) -> None:

@@ -23,8 +23,11 @@ def toast(
     fields: Mapping[str, object] | None = None,
     link: str = "",
     link_text: Text | None = None,
+    about: str = "",
 ) -> None:
-    """Say `text` on this or the next page. `undo` is an address to which `fields` are posted; `link` leads on."""
+    """Say `text` on this or the next page. `undo` is an address to which `fields` are posted; `link` leads on. `about`
+    names what was changed: what was said about it before goes away, for its undo would no longer be one.
+    """
     said = {
         "text": str(text),
         "kind": kind,
@@ -32,6 +35,7 @@ def toast(
         "fields": {name: str(value) for name, value in (fields or {}).items()},
         "link": link,
         "link_text": str(link_text or ""),
+        "about": about,
     }
     messages.info(request, json.dumps(said, ensure_ascii=False))
 

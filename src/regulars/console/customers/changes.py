@@ -15,12 +15,15 @@ from regulars.console.customers import parts
 from regulars.console.requests import ConsoleRequest, back, page
 from regulars.console.toasts import toast
 from regulars.customers import services
+from regulars.customers.consents import CHANNELS, PURPOSES
 from regulars.customers.identities import KINDS
 from regulars.customers.profiles import FIELDS
 from regulars.kernel import clock
 from regulars.kernel.errors import Invalid, Problem
 from regulars.kernel.languages import Text
 from regulars.wiring import erasures
+
+_BEGINS = 24  # characters of a note, to tell which one is meant
 
 
 def _answered(request: ConsoleRequest, id: int, part: str, context: Callable[[int], dict[str, Any]]) -> HttpResponse:
@@ -50,7 +53,10 @@ def tag(request: ConsoleRequest, id: int) -> HttpResponse:
         return _refused(request, id, "tag", "_tags.html", customer_page.tags_context, problem)
     if done.customer_ids:
         said = Text("Tagged “{name}”.", "已添加标签“{name}”。").filled(name=name.strip())
-        toast(request, said, undo=reverse("customers:undo-tag"), fields={"addition": done.addition})
+        toast(
+            request, said, undo=reverse("customers:undo-tag"), fields={"addition": done.addition},
+            about=f"tag:{id}:{name.strip()}",
+        )  # fmt: skip
     return _answered(request, id, "_tags.html", customer_page.tags_context)
 
 
@@ -61,7 +67,10 @@ def untag(request: ConsoleRequest, id: int) -> HttpResponse:
     done = services.untag(customer_ids=[id], name=name, by=request.actor)
     if done.customer_ids:
         said = Text("The tag “{name}” is taken off.", "已移除标签“{name}”。").filled(name=name.strip())
-        toast(request, said, undo=reverse("customers:retag"), fields={"removal": done.removal})
+        toast(
+            request, said, undo=reverse("customers:retag"), fields={"removal": done.removal},
+            about=f"tag:{id}:{name.strip()}",
+        )  # fmt: skip
     return _answered(request, id, "_tags.html", customer_page.tags_context)
 
 
@@ -72,7 +81,9 @@ def add_note(request: ConsoleRequest, id: int) -> HttpResponse:
         note = services.add_note(customer_id=id, text=request.POST.get("text", ""), by=request.actor)
     except Invalid as problem:
         return _refused(request, id, "note", "_notes.html", parts.notes, problem)
-    said = Text("The note is kept.", "备注已保存。")
+    begins = " ".join(request.POST["text"].split())
+    begins = begins if len(begins) <= _BEGINS else begins[:_BEGINS].rstrip() + "…"
+    said = Text("The note “{begins}” is kept.", "备注“{begins}”已保存。").filled(begins=begins)
     toast(request, said, undo=reverse("customers:delete-note", args=[note]))
     return _answered(request, id, "_notes.html", parts.notes)
 
@@ -98,16 +109,19 @@ def restore_note(request: ConsoleRequest, note_id: int) -> HttpResponse:
 def consent(request: ConsoleRequest, id: int) -> HttpResponse:
     given = request.POST.get("given") == "1"
     change = services.give_consent if given else services.withdraw_consent
-    entry = change(
-        customer_id=id,
-        channel=request.POST.get("channel", ""),
-        purpose=request.POST.get("purpose", ""),
-        source="console",
-        by=request.actor,
-    )
+    channel, purpose = request.POST.get("channel", ""), request.POST.get("purpose", "")
+    entry = change(customer_id=id, channel=channel, purpose=purpose, source="console", by=request.actor)
     if entry is not None:
-        said = Text("Consent recorded.", "已登记同意。") if given else Text("Withdrawal recorded.", "已登记撤回。")
-        toast(request, said, undo=reverse("customers:undo-consent", args=[entry]))
+        said = (
+            Text("Consent recorded: {what}.", "已登记同意：{what}。")
+            if given
+            else Text("Withdrawal recorded: {what}.", "已登记撤回：{what}。")
+        )
+        what = Text("{channel}, {purpose}", "{channel} · {purpose}").filled(
+            channel=CHANNELS[channel], purpose=PURPOSES[purpose]
+        )
+        undo = reverse("customers:undo-consent", args=[entry])
+        toast(request, said.filled(what=what), undo=undo, about=f"consent:{id}:{channel}:{purpose}")
     return _answered(request, id, "_consent.html", parts.consent)
 
 

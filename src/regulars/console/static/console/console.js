@@ -17,9 +17,13 @@
   }
 
   // --- toasts: what was done goes away by itself, unless it can be undone or is a fault; hovering keeps it.
+  // Each undoes its own deed; what a later deed on the same thing has overtaken withdraws.
   function arm(toast) {
     if (toast.dataset.armed) return;
     toast.dataset.armed = "1";
+    if (toast.dataset.about) toasts.querySelectorAll("[data-about]").forEach(function (other) {
+      if (other !== toast && other.dataset.armed && other.dataset.about === toast.dataset.about) other.remove();
+    });
     if (toast.classList.contains("toast-fault")) return;
     var wait = toast.querySelector("form") ? 15000 : 6000;
     var timer;
@@ -229,6 +233,52 @@
     if (!e.persisted && (!way || way.type !== "back_forward")) return;
     document.querySelectorAll("form[method=get]").forEach(function (f) { f.reset(); });
   });
+
+  // --- focus stays where one was: what comes in the place of that which had it takes it over, by its id, its name or
+  // its place among its neighbours; a fault first. Whoever is elsewhere by then stays there.
+  var REACHED = "a[href],button,input:not([type=hidden]),select,textarea,summary,[tabindex]";
+  function reached(part) {
+    var within = Array.from(part.querySelectorAll(REACHED)).filter(function (one) { return one.getClientRects().length; });
+    return part.matches(REACHED) ? [part].concat(within) : within;
+  }
+  function nowhere() { return !document.activeElement || document.activeElement === document.body; }
+  function placed(part, at) { return { id: at.id, name: at.name || "", place: Math.max(reached(part).indexOf(at), 0) }; }
+  function successor(part, was) {
+    var all = reached(part);
+    return part.querySelector("[aria-invalid=true]") || was.id && document.getElementById(was.id)
+      || was.name && all.find(function (one) { return one.name === was.name; }) || all[Math.min(was.place, all.length - 1)];
+  }
+  var stood;
+  document.addEventListener("htmx:beforeSwap", function (e) {
+    var at = document.activeElement, part = e.detail.target;
+    stood = at && at !== document.body && part.contains(at) ? { part: part, was: placed(part, at) } : null;
+  });
+  document.addEventListener("htmx:afterSwap", function (e) {
+    if (!stood || !nowhere()) return;
+    var kept = stood.part.isConnected, to = successor(kept ? stood.part : e.target, kept ? stood.was : { place: 0 });
+    if (to) { to.focus(); stood = null; }
+  });
+  // The same where a form sent by keyboard brings its page back: on what opened its dialog, or in its section.
+  var byKeyboard = false;
+  document.addEventListener("keydown", function () { byKeyboard = true; }, true);
+  document.addEventListener("pointerdown", function () { byKeyboard = false; }, true);
+  on("submit", "form[method=post]:not([hx-post])", function (e, form) {
+    var dialog = form.closest("dialog"), part = form.closest("section[id]"), at = document.activeElement;
+    if (!byKeyboard || !at || !(dialog || part || at.id)) return;
+    var was = part && part.contains(at) ? placed(part, at) : { id: at.id };
+    sessionStorage.setItem("regulars_stood", JSON.stringify(
+      { path: location.pathname, opener: dialog && dialog.id, part: part && part.id, was: was }));
+  });
+  try {
+    var came = JSON.parse(sessionStorage.getItem("regulars_stood"));
+    sessionStorage.removeItem("regulars_stood");
+    if (came && came.path === location.pathname && nowhere() && !document.querySelector("dialog[open]")) {
+      var part = came.part && document.getElementById(came.part);
+      var to = came.opener ? document.querySelector('[data-open="' + came.opener + '"]')
+        : part ? successor(part, came.was) : came.was.id && document.getElementById(came.was.id);
+      if (to) to.focus();
+    }
+  } catch (fault) { /* a browser without storage */ }
 
   // --- search: Ctrl-K anywhere, arrows choose, Enter opens.
   var search = document.getElementById("search");
