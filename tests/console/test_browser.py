@@ -339,6 +339,40 @@ def test_light_and_dark_and_the_language_are_remembered(visit: Callable[..., Pag
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
 
 
+@pytest.mark.parametrize(("language", "theme"), [("zh-hans", "light"), ("en", "dark")])
+def test_on_a_phone_tables_show_their_figures_whole(
+    visit: Callable[..., Page], town: dict[str, int], language: str, theme: str
+) -> None:
+    from regulars.customers.services import Claim, resolve
+    from regulars.eventlog.services import append
+    from regulars.warehouse import refresh
+    from tests.console.conftest import _events
+
+    now = clock.now()
+    keys = (("phone", "13800001000"), ("email", "a.long.address@example.com"))
+    [tea] = resolve([Claim(keys, {"name": "Maximiliane von Hohenzollern-Sigmaringen"}, now)])
+    append(_events(now, tea or 0, [5, 40, 80], "6394604.00"))
+    refresh.bring_up(full_anyway=True)
+    page = visit("admin", language, theme, 390)
+    cut = """() => [...document.querySelectorAll('main .table-responsive')].filter(t => t.scrollWidth > t.clientWidth + 1)
+        .map(t => location.pathname + ' ' + t.ariaLabel)"""
+    shown = {"/insights/rfm": "¥19,18", "/insights/sales?period=365": "¥19,18", "/staff": "analyst@example.com",
+             "/customers": "¥19,183,812", "/customers?sort=-last_day": str(clock.now().year)}  # fmt: skip
+    for address, figure in shown.items():
+        page.goto(address)
+        assert page.evaluate(cut) == []
+        expect(page.locator("main table :is(td, th, div, a):visible").filter(has_text=figure).first).to_be_visible()
+    sorts = page.locator(".sorts a")
+    expect(sorts).to_have_count(5)
+    sorts.nth(1).click()
+    page.wait_for_url("**sort=-orders*")
+    expect(page.locator(".customers tbody tr").first.locator("td.num:visible")).to_have_text(["15"])
+    page.goto("/staff")
+    for button in page.locator("[data-open^=password]").all():
+        box = button.bounding_box()
+        assert box is not None and box["x"] + box["width"] <= 390
+
+
 def test_on_a_phone_the_navigation_comes_and_goes(visit: Callable[..., Page], town: dict[str, int]) -> None:
     page = visit("manager", "zh-hans", "light", 390)
     page.goto("/overview")

@@ -105,7 +105,7 @@ def test_who_is_late_by_their_own_rhythm_is_at_risk_with_the_reason_and_leads_to
     marked = {row["card"].name for row in shown.context["rows"] if row["scores"].leaving}
     warned = {row["card"].name for row in shown.context["rows"] if row["scores"].warned}
     assert (marked, warned) == ({"路过"}, {"路过", "张伟"})
-    assert shown.content.decode().count('class="mark mark-warning"') == 1
+    assert shown.content.decode().count('class="mark mark-warning" title') == 1
     listed = manager.get("/customers?risk=1").context["rows"]
     overview = manager.get("/overview").context["leaving"]
     risk = manager.get("/insights/risk").context

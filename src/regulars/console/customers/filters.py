@@ -454,5 +454,5 @@ def columns(given: QueryDict) -> list[dict[str, Any]]:
         rest = _without(given)
         rest["sort"] = name if now == f"-{name}" else f"-{name}"
         order = "descending" if now == f"-{name}" else "ascending" if now == name else ""
-        found.append({"text": text, "url": "?" + rest.urlencode(), "order": order, "about": about})
+        found.append({"name": name, "text": text, "url": "?" + rest.urlencode(), "order": order, "about": about})
     return found

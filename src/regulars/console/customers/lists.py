@@ -56,7 +56,8 @@ def customers(request: ConsoleRequest) -> HttpResponse:
         "nameless": warehouse.customers.nameless(snapshot, filters=wanted) if asked.survey else 0,
         "following": rows.after,
         "asked": asked,
-        "columns": filters.columns(request.GET),
+        "columns": (columns := filters.columns(request.GET)),
+        "shown": asked.sort if asked.sort in {column["name"] for column in columns} else "net",  # where room is for one
         "stages": lifecycle.STAGES.items(),
         "groups": [(key, explanations.group_text(key)) for key in rfm.GROUPS],
         "moods": traits.MOODS.items(),
