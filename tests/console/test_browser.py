@@ -275,23 +275,6 @@ def test_the_keyboard_stays_where_it_was_after_each_deed(visit: Callable[..., Pa
     expect(page.locator("#tab-orders")).to_be_focused()
 
 
-@pytest.mark.parametrize("language", ["zh-hans", "en"])
-def test_two_are_merged_and_taken_apart_again(visit: Callable[..., Page], town: dict[str, int], language: str) -> None:
-    page = visit("agent", language)
-    page.goto(f"/customers/{town['rain']}/merge")
-    page.fill("main input[name=q]", "李明")
-    page.keyboard.press("Enter")
-    page.locator(".found a").click()
-    page.locator("form.merge button").click()
-    expect(page.locator("h1")).to_have_text("王小雨")
-    page.goto(f"/customers/{town['ming']}")
-    expect(page.locator("h1")).to_have_text("王小雨")
-    page.locator(".customer-deeds form[action*=merges] button").click()
-    expect(page.locator(".toast-line")).to_be_visible()
-    page.goto(f"/customers/{town['ming']}")
-    expect(page.locator("h1")).to_have_text("李明")
-
-
 def test_a_note_is_written_about_those_chosen_undone_and_redone(
     visit: Callable[..., Page], town: dict[str, int]
 ) -> None:
