@@ -253,7 +253,7 @@
     var at = document.activeElement, part = e.detail.target;
     stood = at && at !== document.body && part.contains(at) ? { part: part, was: placed(part, at) } : null;
   });
-  document.addEventListener("htmx:afterSwap", function (e) {
+  document.addEventListener("htmx:afterSettle", function (e) { // sooner, Enter would send a form that htmx hasn't got hold of yet
     if (!stood || !nowhere()) return;
     var kept = stood.part.isConnected, to = successor(kept ? stood.part : e.target, kept ? stood.was : { place: 0 });
     if (to) { to.focus(); stood = null; }
