@@ -130,8 +130,7 @@ def test_a_large_business_has_every_answer_about_much_history_in_advance(
 
     build()
     monkeypatch.setattr(standing, "LARGE", 1)
-    while refresh.step():
-        pass
+    refresh.full()
     asked = sys.modules["regulars.warehouse.queries.snapshot"]._answers
     asked.clear()
     pages = [f"/insights/{page}" for page in PAGES] + [f"/overview?period={days}" for days in (7, 28, 90)]
