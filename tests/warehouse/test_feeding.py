@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import duckdb
@@ -384,3 +385,32 @@ def test_a_file_of_an_older_format_is_written_anew_with_all_that_was_in_it(wareh
     assert [engine.read(f"FROM {table} ORDER BY ALL") for table in tables] == before
     assert connecting.of_format(engine.cursor())
     assert not warehouse.with_suffix(".anew").exists()
+
+
+def test_without_room_for_both_an_older_file_stays_as_it_is_and_is_used(tmp_path: Path) -> None:
+    """On a disk of its own that holds the file one and a half times."""
+    older, disk = tmp_path / "older", tmp_path / "disk"
+    disk.mkdir()
+    with duckdb.connect(str(older)) as database:
+        database.execute("CREATE TABLE kept AS SELECT uuid()::VARCHAR AS what FROM range(100_000)")
+    script = f"""
+        import sys, pathlib, logging
+        sys.path.insert(0, 'src')
+        from regulars.warehouse import connecting
+        logging.basicConfig(level=logging.WARNING)
+        file, spill = pathlib.Path({str(disk)!r}, "warehouse.duckdb"), pathlib.Path({str(tmp_path)!r}, "spill")
+        connecting.write_anew(file, spill=spill)
+        with connecting.connect(str(file), spill=spill) as database:
+            print(database.execute("SELECT count(*) FROM kept").fetchall(), sorted(p.name for p in file.parent.iterdir()))
+    """
+    size = older.stat().st_size * 3 // 2
+    mount = (
+        f"mount -t tmpfs -o size={size} tmpfs {disk} && cp {older} {disk}/warehouse.duckdb && exec {sys.executable} -"
+    )
+    ran = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", mount], input=dedent(script), capture_output=True, text=True, check=False
+    )
+    if "mount" in ran.stderr:
+        pytest.skip("this system doesn't let an ordinary user mount a tmpfs of its own (unshare -rm)")
+    assert ran.stdout == "[(100000,)] ['warehouse.duckdb']\n", ran.stderr
+    assert "no room" in ran.stderr

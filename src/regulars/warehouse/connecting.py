@@ -6,6 +6,8 @@ from pathlib import Path
 
 import duckdb
 
+from regulars.kernel.errors import no_room
+
 log = logging.getLogger(__name__)
 
 FORMAT = "v1.5.0"
@@ -36,20 +38,28 @@ def of_format(database: duckdb.DuckDBPyConnection) -> bool:
 
 def write_anew(file: Path, *, spill: Path) -> None:
     """Bring a file that nobody has open to this format; half a minute for 25 million events. Killed anywhere, the file
-    is the old one or the new one: what its .wal held is in it before."""
+    is the old one or the new one: what its .wal held is in it before. Without room for both it stays as it is, which is
+    slower and nothing else."""
     log.info("the warehouse is written anew, in the format %s", FORMAT)
     with connect(str(file), spill=spill) as database:
         database.execute("CHECKPOINT")
     fresh = file.with_suffix(".anew")
     fresh.unlink(missing_ok=True)
-    with connect(":memory:", spill=spill) as database:
-        for path, how in ((file, "AS old (READ_ONLY)"), (fresh, f"AS fresh (STORAGE_VERSION '{FORMAT}')")):
-            database.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' {how}")
-        database.execute("COPY FROM DATABASE old TO fresh")
-        database.execute("CHECKPOINT fresh")
-    with fresh.open("rb") as written:
-        os.fsync(written.fileno())
-    fresh.replace(file)
+    try:
+        with connect(":memory:", spill=spill) as database:
+            for path, how in ((file, "AS old (READ_ONLY)"), (fresh, f"AS fresh (STORAGE_VERSION '{FORMAT}')")):
+                database.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' {how}")
+            database.execute("COPY FROM DATABASE old TO fresh")
+            database.execute("CHECKPOINT fresh")
+        with fresh.open("rb") as written:
+            os.fsync(written.fileno())
+        fresh.replace(file)
+    except (duckdb.Error, OSError) as fault:
+        if no_room(fault) is None:
+            raise
+        fresh.unlink(missing_ok=True)
+        fresh.with_suffix(".anew.wal").unlink(missing_ok=True)
+        log.warning("no room to write the warehouse anew: it stays in its old format, and slower")
 
 
 def _memory() -> str:
