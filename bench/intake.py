@@ -19,7 +19,6 @@ import random
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -173,26 +172,25 @@ class Shop:
 
 
 class Stages:
-    """CPU seconds of threads within functions that are wrapped; one inside another counts for itself."""
+    """CPU seconds of this thread within functions that are wrapped; one inside another counts for itself."""
 
     def __init__(self) -> None:
         self.spent: dict[str, float] = defaultdict(float)
-        self._thread = threading.local()
+        self._inside: list[float] = []
 
     def watch(self, owner: Any, name: str, stage: str) -> None:
         function: Callable[..., Any] = getattr(owner, name)
 
         def watched(*args: Any, **named: Any) -> Any:
-            inside: list[float] = self._thread.__dict__.setdefault("inside", [])
-            inside.append(0.0)
+            self._inside.append(0.0)
             begun = time.thread_time()
             try:
                 return function(*args, **named)
             finally:
                 took = time.thread_time() - begun
-                self.spent[stage] += took - inside.pop()
-                if inside:
-                    inside[-1] += took
+                self.spent[stage] += took - self._inside.pop()
+                if self._inside:
+                    self._inside[-1] += took
 
         setattr(owner, name, watched)
 

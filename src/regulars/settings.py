@@ -42,7 +42,7 @@ def database(url: str) -> dict[str, Any]:
     """SQLite in the data folder, or what REGULARS_DATABASE_URL names: postgresql://user:password@host:port/name."""
     if not url:
         return {
-            "ENGINE": "regulars.sqlite",
+            "ENGINE": "django.db.backends.sqlite3",
             "NAME": HOME / "regulars.sqlite3",
             "CONN_MAX_AGE": None,  # the threads of serve stay, and so do their connections
             "OPTIONS": {

@@ -5,7 +5,6 @@ import contextlib
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -236,41 +235,6 @@ def test_a_database_that_fails_at_any_statement_costs_nothing_and_doubles_nothin
     drain(box, bytes_at_once=bytes_at_once)
     assert len(tracked()) == before + 6
     assert len(put_aside()) == aside + 6
-
-
-def test_what_was_read_ahead_is_dropped_when_another_process_took_it_in_meanwhile(
-    box: Inbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    events = [{**track(""), "messageId": None} for _ in range(9)]
-    for event in events:
-        accept(box, [event])
-    assert receiving.drain(bytes_at_once=300) < 9
-    with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(receiving, "_ahead", receiving._Ahead())
-        receiving.drain(bytes_at_once=300)
-    accept(box, [track("last")])
-    drain(box, bytes_at_once=300)
-    assert len(tracked()) == 10
-
-
-def test_a_batch_that_cant_be_read_ahead_is_read_when_its_turn_comes(
-    box: Inbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for number in range(9):
-        accept(box, [track(f"m{number}")])
-    read = inbox.read
-    refusals = []
-
-    def ill(folder: Path, segment: str, offset: int, **limits: Any) -> Any:
-        if threading.current_thread() is not threading.main_thread():
-            refusals.append(segment)
-            raise OSError(5, "Input/output error")
-        return read(folder, segment, offset, **limits)
-
-    monkeypatch.setattr(inbox, "read", ill)
-    drain(box, bytes_at_once=300)
-    assert [row.message_id for row in tracked()] == [f"m{number}" for number in range(9)]
-    assert refusals
 
 
 def test_an_event_that_cant_be_stored_stands_alone_in_quarantine(box: Inbox) -> None:

@@ -37,7 +37,7 @@ HALF = ".restoring"  # within the new folder, until everything is there and foun
 
 # Belongs to the process that runs, or is copied in its own way.
 _NOT_COPIED = {"control.sock", "console.sock", "serve.lock", "intake.gate", "intake.lock", INBOX, HALF, CONTENTS}
-_NOT_COPIED |= {f"{DATABASE}{end}" for end in ("", "-wal", "-shm", "-journal", ".gate", ".turn")}
+_NOT_COPIED |= {f"{DATABASE}{end}" for end in ("", "-wal", "-shm", "-journal")}
 _NOT_COPIED |= {WAREHOUSE, f"{WAREHOUSE}.wal", "warehouse.spill"}
 
 

@@ -9,12 +9,11 @@ import gc
 import logging
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from django.conf import settings
@@ -105,7 +104,7 @@ def drain(*, bytes_at_once: int | None = None) -> int:
         with _locked("intake.gate"):
             stack.enter_context(_locked("intake.lock"))
         stack.enter_context(_uncollected())
-        return _drain(folder(), bytes_at_once)
+        return _drain(folder(), bytes_at_once or _at_once)
 
 
 @contextmanager
@@ -122,112 +121,59 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-class _Batch(NamedTuple):
-    """What was read of the inbox, not taken in yet. `known`: the places from which; `places`: those where it ends."""
-
-    known: dict[str, int]
-    asked: int  # bytes
-    more: bool
-    places: dict[str, int]
-    waiting: list[str]
-    finished: list[str]
-    damaged: list[str]
-    drafts: list[Draft]
-    bad: list[BadEvent]
-    requests: int
-
-
-def _read(box: Path, known: dict[str, int], asked: int, finished: Collection[str] = ()) -> _Batch:
-    """Read, parse and check the next events, without the database. `finished` segments are as good as gone."""
+def _drain(box: Path, bytes_at_once: int) -> int:
+    known = intake.places()
+    budget = bytes_at_once
+    places: dict[str, int] = {}
+    finished: list[str] = []
+    damaged: list[str] = []
+    drafts: list[Draft] = []
+    bad: list[BadEvent] = []
+    requests = 0
     waiting = inbox.segments(box)
     written = inbox.written(box)
-    batch = _Batch(known, asked, True, {}, waiting, [], [], [], [], 0)
-    budget, requests = asked, 0
     for segment in waiting:
         if budget <= 0:
             break
-        if segment in finished:
-            continue
         offset = known.get(segment, 0)
         found = inbox.read(box, segment, offset, limit=budget, end=written.end_of(segment))
         for placed in found.records:
             good, faulty = envelope.parse(placed)
-            batch.drafts.extend(good)
-            batch.bad.extend(BadEvent(one.payload, one.fault, one.source, one.received_at) for one in faulty)
+            drafts += good
+            bad += [BadEvent(one.payload, one.fault, one.source, one.received_at) for one in faulty]
         requests += len(found.records)
         budget -= found.offset - offset
         if found.offset != offset:
-            batch.places[segment] = found.offset
+            places[segment] = found.offset
         if found.state == "damaged":
-            batch.damaged.append(segment)
+            damaged.append(segment)
         elif found.state in ("end", "torn") and segment != written.open:
-            batch.finished.append(segment)
-    return batch._replace(requests=requests, more=budget <= 0)
-
-
-class _Ahead:
-    """The batch after the present one, read in a thread of its own while the database is at work: SQLite computes and
-    waits for the disk without holding the interpreter. What was read counts only where the database says that the one
-    before it ended; else, after a failed transaction or when another process took it in, it is read again.
-    """
-
-    def __init__(self) -> None:
-        self._reader = ThreadPoolExecutor(1, "intake reads ahead")
-        self._next: tuple[Path, Future[_Batch]] | None = None
-
-    def begin(self, box: Path, known: dict[str, int], asked: int, finished: Collection[str]) -> None:
-        self._next = box, self._reader.submit(_read, box, known, asked, finished)
-
-    def take(self, box: Path, known: dict[str, int]) -> _Batch | None:
-        """The batch that was read from there, if one was."""
-        begun, self._next = self._next, None
-        if begun is None or begun[0] != box:
-            return None
-        try:
-            batch = begun[1].result()
-        except Exception:
-            _log.exception("Reading ahead failed; what it was about is read again")
-            return None
-        return batch if batch.known == known else None
-
-
-_ahead = _Ahead()
-
-
-def _drain(box: Path, bytes_at_once: int | None) -> int:
-    known = intake.places()
-    batch = _ahead.take(box, known)
-    if batch is None:
-        batch = _read(box, known, bytes_at_once or _at_once)
-    for segment in batch.damaged:
+            finished.append(segment)
+    for segment in damaged:
         inbox.keep_aside(box, segment)
-    gone = known.keys() - set(batch.waiting)
+    gone = known.keys() - set(waiting)
     if connection.vendor != "sqlite":
         gone &= _discarded  # the others may be of another web's inbox
-    if batch.places or gone:
-        bad = batch.bad
+    if places or gone:
         with transaction.atomic():
-            begun = time.monotonic()  # the turn is ours
-            if batch.drafts:
-                faults = _take(batch.drafts)
+            begun = time.monotonic()
+            if drafts:
+                faults = _take(drafts)
                 bad += [
                     BadEvent(envelope.sent(draft), fault, draft.source, draft.received_at)
-                    for draft, fault in zip(batch.drafts, faults, strict=True)
+                    for draft, fault in zip(drafts, faults, strict=True)
                     if fault is not None
                 ]
             if bad:
                 quarantine.put(bad)
-            intake.note(batch.places, gone=gone)
-            if batch.more:
-                left = {segment: offset for segment, offset in (known | batch.places).items() if segment not in gone}
-                _ahead.begin(box, left, bytes_at_once or _at_once, batch.finished)
-        if batch.more:
-            _pace(batch.asked, time.monotonic() - begun)
-    for segment in batch.finished:
+            intake.note(places, gone=gone)
+        if budget <= 0:
+            _pace(bytes_at_once, time.monotonic() - begun)
+    for segment in finished:
         inbox.discard(box, segment)
     _discarded.difference_update(gone)
-    _discarded.update(batch.finished)
-    return batch.requests
+    _discarded.update(finished)
+    return requests
 
 
 def _pace(size: int, took: float) -> None:
