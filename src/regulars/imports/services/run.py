@@ -29,6 +29,8 @@ from regulars.kernel.errors import Problem
 from regulars.kernel.languages import Text
 
 BATCH = 2000
+PATIENCE = 120
+"""Seconds for whoever looks through a large file in another process to see that its import has begun."""
 _ARRANGING = Text("Sorting the rows", "正在整理数据行")
 _TAKING = Text("Taking in {done} of {total}", "正在导入：{done} / {total}")
 _EVENTS = {"sale": "Order Completed", "refund": "Order Refunded", "cancel": "Order Cancelled"}
@@ -62,7 +64,7 @@ def _run(row: Import, reported: Reported) -> dict[str, Any]:
     layout = reading.Layout.of(row.layout)
     mapping = mappings.parsed(row.mapping)
     about = queries.surroundings()
-    with staging.opened(files.stage(row.pk)) as database:
+    with staging.opened(files.stage(row.pk), patience=PATIENCE) as database:
         if not staging.loaded(database):  # the process died while the file was read, or the stage was lost
             staging.load(database, files.source(row.pk), layout, lambda done: reported.check())
         reported.say(0, 1000, _ARRANGING)

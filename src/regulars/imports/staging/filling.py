@@ -28,9 +28,11 @@ def _connected(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The import's own file, made when missing. Who shows it may have it open for a moment in another process."""
-    for _ in range(100):
+def opened(path: Path, *, patience: int = 10) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The import's own file, made when missing. Who shows it may have it open for a while in another process: so many
+    seconds are waited for.
+    """
+    for _ in range(patience * 10):
         try:
             database = _connected(path)
             break
