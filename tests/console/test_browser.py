@@ -114,6 +114,27 @@ def test_ctrl_k_finds_a_customer_by_phone_without_a_mouse(visit: Callable[..., P
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/customers/{town['ming']}")
     expect(page.locator("h1")).to_have_text("李明")
+    page.goto("/customers")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("13800000002\n")  # as a scanner does: nothing is found yet
+    page.wait_for_url(f"**/customers/{town['ming']}")
+
+
+def test_a_deed_is_done_though_its_form_was_put_there_anew_meanwhile(
+    visit: Callable[..., Page], town: dict[str, int]
+) -> None:
+    """As what shows progress is, every moment."""
+    page = visit("admin")
+    page.goto("/customers")
+    page.evaluate(
+        """() => { const ask = window.fetch; window.fetch = (...asked) => {
+            const form = document.querySelector("form[action$='/export']");
+            form.replaceWith(form.cloneNode(true));
+            return ask(...asked);
+        }; }"""
+    )
+    page.locator("form[action$='/export'] button").click()
+    page.wait_for_url("**/jobs/*")
 
 
 IDENTITIES = {

@@ -164,8 +164,11 @@
       if (form.hasAttribute("data-anyone")) return;
       e.preventDefault();
       standing().then(function () {
-        form.dataset.checked = "1";
-        form.requestSubmit(e.submitter);
+        // what shows progress is put in its place anew all the time: then the form that stands there now is meant
+        var there = form.isConnected ? form : Array.from(document.forms).find(function (f) { return f.action === form.action; });
+        if (!there) return;
+        there.dataset.checked = "1";
+        there.requestSubmit(there === form ? e.submitter : undefined);
       }, function () { delete form.dataset.sent; });
     }
   });
@@ -285,7 +288,7 @@
   if (search) {
     var input = search.querySelector("[data-search-input]");
     var results = document.getElementById("search-results");
-    var timer, asked = 0;
+    var timer, asked = 0, shown = null, going = false; // what the results are of; whether Enter waits for them
     var open = function () { search.showModal(); input.select(); ask(); };
     var options = function () { return Array.from(results.querySelectorAll("[role=option]")); };
     var choose = function (to) {
@@ -296,18 +299,29 @@
     };
     var chosen = function () { return options().findIndex(function (o) { return o.getAttribute("aria-selected") === "true"; }); };
     var ask = function () {
-      var mine = ++asked;
-      fetch(input.dataset.url + "?q=" + encodeURIComponent(input.value), { headers: { "HX-Request": "true" } })
+      var mine = ++asked, wanted = input.value;
+      fetch(input.dataset.url + "?q=" + encodeURIComponent(wanted), { headers: { "HX-Request": "true" } })
         .then(function (r) { return r.ok ? r.text() : r.status === 401 ? standing().then(ask, function () {}) : Promise.reject(r); })
-        .then(function (html) { if (mine === asked && html !== undefined) { results.innerHTML = html; choose(0); } })
+        .then(function (html) {
+          if (mine !== asked || html === undefined) return;
+          results.innerHTML = html;
+          shown = wanted;
+          choose(0);
+          if (going) go();
+        })
         .catch(function () { if (mine === asked) results.textContent = toasts.dataset.offline; });
+    };
+    var go = function () {
+      going = false;
+      var to = options()[Math.max(chosen(), 0)];
+      if (to && to.hasAttribute("href")) location.href = to.getAttribute("href");
     };
     on("click", "[data-search-open]", open);
     document.addEventListener("keydown", function (e) {
       if ((e.ctrlKey || e.metaKey) && e.key.toLowerCase() === "k") { e.preventDefault(); search.open ? search.close() : open(); }
       else if (e.key === "/" && !search.open && !e.target.closest("input,textarea,select,[contenteditable]")) { e.preventDefault(); open(); }
     });
-    input.addEventListener("input", function () { clearTimeout(timer); timer = setTimeout(ask, 120); });
+    input.addEventListener("input", function () { going = false; clearTimeout(timer); timer = setTimeout(ask, 120); });
     input.addEventListener("keydown", function (e) {
       var n = options().length;
       if (e.key === "ArrowDown" && n) { e.preventDefault(); choose((chosen() + 1) % n); }
@@ -315,8 +329,8 @@
       else if (e.key === "Escape") { e.preventDefault(); search.close(); } // a search field would only be emptied
       else if (e.key === "Enter") {
         e.preventDefault();
-        var to = options()[Math.max(chosen(), 0)];
-        if (to) location.href = to.getAttribute("href");
+        if (shown === input.value) go();
+        else { going = true; clearTimeout(timer); ask(); } // a scanner types faster than anybody answers
       }
     });
   }
