@@ -37,7 +37,7 @@ class Recent(Generic[Key, Value]):
 
 
 Claimed = tuple[tuple[str, str], ...]
-_AS_MANY = 50_000  # at some 450 bytes; who isn't among the latest costs a look into the database
+_AS_MANY = 50_000  # who isn't among the latest costs a look into the database
 
 _lock = threading.Lock()
 _generation = ""
