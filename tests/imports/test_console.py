@@ -197,10 +197,10 @@ def test_a_phone_that_cant_be_read_is_marked_in_its_cell_with_the_reason(client:
     shown = client.get(page).content.decode()
     assert '<td class="import-unread"><s>12</s><div>This phone number has too few digits.</div></td>' in shown
     assert "All 2 rows will be taken in." in shown
-    assert "1 of these goes in without an identity" in shown
+    assert "1 of these goes in without a part of it:" in shown
     client.post(page + "/start", fields(shown))
     work()
     done = client.get(page).content.decode()
     assert "rows taken in without a part of them" in done
-    assert "1 value under “Phone” couldn&#x27;t be read as a number of China: 12." in done
+    assert "1 value under “Phone” couldn&#x27;t be read as a number of China: “12”." in done
     assert f'href="{page}/rejects"' in done

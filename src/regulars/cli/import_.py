@@ -183,7 +183,7 @@ class _Terminal:
     def __init__(self) -> None:
         self.watched, self.shown = sys.stderr.isatty(), False
 
-    def report(self, done: int, total: int | None = None, note: Text | None = None) -> None:
+    def report(self, done: int, total: int | None = None, note: Text | None = None, *, at_once: bool = False) -> None:
         if self.watched and total:
             filled = int(30 * min(done / total, 1))
             line = f"\r\033[K{'█' * filled}{'░' * (30 - filled)} {done / total:4.0%}  {note or ''}"

@@ -252,21 +252,27 @@ def _orders(
             told.append(("order_id", text))
     if "status" in columns:
         meanings: dict[str, Meaning] = {}
-        unknown = []
         for status, _ in staging.statuses(database, headers, mapping):
             meaning = next((m for m, names in STATUSES.items() if plain(status) in names.split()), None)
             if meaning:
                 meanings[status] = meaning
-            else:
-                unknown.append(status)
         mapping = mapping.model_copy(update={"statuses": meanings})
-        if unknown:
-            text = Text(
-                "Say what these statuses mean; until then their rows are rejected: {which}.",
-                "请说明以下状态的含义，否则相应行将被拒绝：{which}。",
-            ).filled(which=Text(", ".join(unknown[:10]), "、".join(unknown[:10])))
-            told.append(("status", text))
+        told += unknown_statuses(database, headers, mapping)
     return mapping, told
+
+
+def unknown_statuses(
+    database: duckdb.DuckDBPyConnection, headers: list[str], mapping: Mapping
+) -> list[tuple[str, Text]]:
+    """(field, doubt) where the file has statuses of which the mapping doesn't say what they mean."""
+    unknown = [status for status, _ in staging.statuses(database, headers, mapping) if status not in mapping.statuses]
+    if not unknown:
+        return []
+    text = Text(
+        "Say what these statuses mean; until then their rows are rejected: {which}.",
+        "请说明以下状态的含义，否则相应行将被拒绝：{which}。",
+    ).filled(which=Text(", ".join(unknown[:10]), "、".join(unknown[:10])))
+    return [("status", text)]
 
 
 def _totals(database: duckdb.DuckDBPyConnection, headers: list[str], mapping: Mapping) -> Mapping:

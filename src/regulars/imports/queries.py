@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from regulars.accounts.queries import business
-from regulars.imports import files, mappings, people, reading, repeats, staging
+from regulars.imports import already, files, mappings, people, reading, repeats, staging
 from regulars.imports.formats import Decided
 from regulars.imports.mappings import Mapping
 from regulars.imports.models import Import, SavedMapping
@@ -89,6 +89,13 @@ def imports(*, before: int | None = None, named: str = "", limit: int = 50) -> l
 def unfinished(*, digest: str, kind: str, actor: str) -> Import | None:
     """The newest import of this very file that began and hasn't ended."""
     return Import.objects.filter(digest=digest, kind=kind, actor=actor, state="running").order_by("-id").first()
+
+
+def before(row: Import, headers: list[str]) -> tuple[str, Mapping] | None:
+    """The newest file of the same kind and columns that was begun to be imported: its name and mapping."""
+    rows = Import.objects.filter(kind=row.kind, started_at__isnull=False, layout__headers=headers).exclude(id=row.pk)
+    found = rows.order_by("-id").values_list("name", "mapping").first()
+    return (found[0], mappings.parsed(found[1])) if found else None
 
 
 def saved_mappings(kind: str = "") -> list[SavedMapping]:
@@ -171,7 +178,11 @@ def forecast(row: Import) -> Forecast | None:
         return None
     with _staged(row, layout) as database:
         try:
-            return staging.forecast(database, layout.headers, mapping, surroundings(), check)
+            about = surroundings()
+            return staging.forecast(
+                database, layout.headers, mapping, about, check,
+                lambda: already.foreseen(database, mapping, about, check),
+            )  # fmt: skip
         except Superseded:
             return None
 

@@ -30,10 +30,12 @@ class Progress:
         self.job_id, self.state = job_id, dict(saved)
         self._stopping, self._written, self._looked = stopping, 0, 0
 
-    def report(self, done: int, total: int | None = None, note: Text | None = None) -> None:
-        """How much is done of how much. Cheap to call often: written at most twice a second, and when done = total."""
+    def report(self, done: int, total: int | None = None, note: Text | None = None, *, at_once: bool = False) -> None:
+        """How much is done of how much. Cheap to call often: written at most twice a second, `at_once` where something
+        else is being done now, and when done = total.
+        """
         now = clock.micros()
-        if 0 <= now - self._written < EVERY and done != total:
+        if 0 <= now - self._written < EVERY and done != total and not at_once:
             return
         self._written = now
         given = {"done": done, "alive_at": clock.now()}

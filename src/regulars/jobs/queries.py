@@ -1,5 +1,6 @@
 """Reading jobs: one's own, and everybody's for those who may."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -74,6 +75,12 @@ def jobs(*, by: Actor, everybody: bool = False, before: str = "", limit: int = 5
         rows = rows.filter(actor=by.ref)
     rows = rows.filter(id__lt=before) if before else rows
     return [_view(row) for row in rows[:limit]]
+
+
+def notes(ids: Iterable[str]) -> dict[str, Text]:
+    """What these jobs are doing, by their ids, whosesoever they are; without those that haven't said."""
+    rows = Job.objects.filter(id__in=list(ids), note__isnull=False).values_list("id", "note")
+    return {id: Text(note["en"], note["zh"]) for id, note in rows if note}
 
 
 def running(*, by: Actor) -> list[JobView]:

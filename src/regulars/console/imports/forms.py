@@ -155,11 +155,13 @@ def context(row: Import, problem: Problem | None = None) -> dict[str, Any]:
 @dataclass(frozen=True, slots=True)
 class Foreseen:
     """A forecast as people read it. `reasons`: (why, rows); `rows`: (number, why, cells) of some that aren't taken, or
-    not whole.
+    not whole. `new` of `taken` rows say something that isn't in yet, `again` don't.
     """
 
     rows: int
     taken: int
+    new: int
+    again: int
     rejected: int
     partly: int
     reasons: list[tuple[Text, int]]
@@ -184,6 +186,8 @@ def foreseen(row: Import) -> Foreseen | None:
     return Foreseen(
         found.rows,
         found.taken,
+        found.taken - found.again,
+        found.again,
         sum(found.rejected.values()),
         found.partly,
         [(staging.REASONS[reason], count) for reason, count in found.rejected.items()],

@@ -15,6 +15,7 @@ from regulars.console.toasts import toast
 from regulars.imports import mappings as known
 from regulars.imports import queries, services
 from regulars.imports.models import Import
+from regulars.jobs import queries as jobs
 from regulars.kernel.errors import Conflict, Invalid, NotFound, Problem
 from regulars.kernel.languages import Text
 
@@ -23,8 +24,9 @@ SIZE = 50
 
 def _listed(request: ConsoleRequest, problem: Problem | None = None) -> HttpResponse:
     rows = queries.imports(before=number(request.GET.get("after")), limit=SIZE + 1)
+    doing = _doing(rows[:SIZE])
     context = {
-        "imports": [_row(row) for row in rows[:SIZE]],
+        "imports": [_row(row, doing.get(row.job_id)) for row in rows[:SIZE]],
         "following": rows[SIZE - 1].pk if len(rows) > SIZE else None,
         "names": names_of({row.actor for row in rows}),
         "kinds": known.KINDS.items(),
@@ -36,13 +38,19 @@ def _listed(request: ConsoleRequest, problem: Problem | None = None) -> HttpResp
     return render(request, part, context, status=problem.status if problem else 200)
 
 
-def _row(row: Import) -> dict[str, Any]:
+def _doing(rows: list[Import]) -> dict[str, Text]:
+    """What the jobs of those that move are at, by job."""
+    moving = [row.job_id for row in rows if row.state in ("uploaded", "running") and row.job_id]
+    return jobs.notes(moving) if moving else {}
+
+
+def _row(row: Import, doing: Text | None) -> dict[str, Any]:
     rejected = sum(row.counts.get("rejected", {}).values())
     new = sum(row.counts.get(name, 0) for name in ("sales_new", "refunds_new", "customers_new", "events_new"))
     share = row.done / row.total if row.done and row.total else None  # sorting the rows comes first and has no measure
     return {
         "row": row, "kind": known.KINDS[row.kind], "state": queries.STATES[row.state], "rejected": rejected, "new": new,
-        "share": share,
+        "share": share, "doing": doing,
     }  # fmt: skip
 
 
@@ -80,7 +88,7 @@ def one(request: ConsoleRequest, id: int) -> HttpResponse:
         return answer
     if row.state == "mapped":
         return render(request, "console/imports/mapping.html", forms.context(row))
-    context = _row(row) | {
+    context = _row(row, _doing([row]).get(row.job_id)) | {
         "import": row,
         "who": names_of({row.actor}).get(row.actor, ""),
         "summary": queries.summary(row),

@@ -11,14 +11,16 @@ EVERY = 300_000  # µs between two writes
 
 
 class Progress(Protocol):
-    def report(self, done: int, total: int | None = None, note: Text | None = None) -> None: ...
+    def report(
+        self, done: int, total: int | None = None, note: Text | None = None, *, at_once: bool = False
+    ) -> None: ...
     def check_cancelled(self) -> None: ...
 
 
 class Silent:
     """For a caller who doesn't watch."""
 
-    def report(self, done: int, total: int | None = None, note: Text | None = None) -> None:
+    def report(self, done: int, total: int | None = None, note: Text | None = None, *, at_once: bool = False) -> None:
         pass
 
     def check_cancelled(self) -> None:
@@ -32,10 +34,11 @@ class Reported:
         self.import_id, self.progress = import_id, progress
         self._written = 0
 
-    def say(self, done: int, total: int, note: Text) -> None:
-        self.progress.report(done, total, note)
+    def say(self, done: int, total: int, note: Text, *, at_once: bool = False) -> None:
+        """So much of the whole work, of which `note` is being done; `at_once` where that begins."""
+        self.progress.report(done, total, note, at_once=at_once)
         now = clock.micros()
-        if now - self._written >= EVERY or done >= total:
+        if now - self._written >= EVERY or done >= total or at_once:
             self._written = now
             Import.objects.filter(id=self.import_id).update(done=done, total=total)
 

@@ -4,11 +4,9 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import Any
 
 import duckdb
-import msgspec
 from django.db import transaction
 
 from regulars import catalog
@@ -18,8 +16,9 @@ from regulars.customers import services as customers
 from regulars.customers.services import Claim, CustomerRow
 from regulars.eventlog import services as eventlog
 from regulars.eventlog.services import NewEvent
-from regulars.imports import files, mappings, queries, reading, staging
-from regulars.imports.mappings import IDENTITIES, TRAITS, Mapping
+from regulars.imports import already, files, mappings, queries, reading, staging
+from regulars.imports.already import BATCH, Judged, digest, identities_of
+from regulars.imports.mappings import TRAITS, Mapping
 from regulars.imports.models import Import, Taken
 from regulars.imports.services.progress import Progress, Reported
 from regulars.imports.services.read import end, fail, unforeseen
@@ -28,11 +27,11 @@ from regulars.kernel import clock
 from regulars.kernel.errors import Problem
 from regulars.kernel.languages import Text
 
-BATCH = 2000
 PATIENCE = 120
 """Seconds for whoever looks through a large file in another process to see that its import has begun."""
 _ARRANGING = Text("Sorting the rows", "正在整理数据行")
 _TAKING = Text("Taking in {done} of {total}", "正在导入：{done} / {total}")
+_CLOSING = Text("Writing down what wasn't taken in", "正在记录未导入的行")
 _EVENTS = {"sale": "Order Completed", "refund": "Order Refunded", "cancel": "Order Cancelled"}
 
 
@@ -67,7 +66,7 @@ def _run(row: Import, reported: Reported) -> dict[str, Any]:
     with staging.opened(files.stage(row.pk), patience=PATIENCE) as database:
         if not staging.loaded(database):  # the process died while the file was read, or the stage was lost
             staging.load(database, files.source(row.pk), layout, lambda done: reported.check())
-        reported.say(0, 1000, _ARRANGING)
+        reported.say(0, 1000, _ARRANGING, at_once=True)
         last, decided = staging.arrange(database, layout.headers, mapping, about, reported.check)
         doubts = queries.doubts(database, layout.headers, mapping, decided) + staging.unread(database, about)
         reported.check()
@@ -79,19 +78,20 @@ def _run(row: Import, reported: Reported) -> dict[str, Any]:
             take, following = _Events(row, mapping, layout.headers, database).take, staging.rows
         place, counts = row.place, Counter[str](row.counts)
         begun = max(last // 9, 1)  # sorting is about a tenth of the work
+        total = begun + last + max(last // 50, 1)
         while place < last:
-            reported.say(begun + place, begun + last, _TAKING.filled(done=f"{place:,}", total=f"{last:,}"))
+            reported.say(begun + place, total, _TAKING.filled(done=f"{place:,}", total=f"{last:,}"))
             batch = following(database, place, BATCH)
             with transaction.atomic():
                 take(batch, counts)
                 place = batch[-1]["place"]
                 Import.objects.filter(id=row.pk).update(place=place, counts=dict(counts))
             reported.check()
+        reported.say(begun + last, total, _CLOSING, at_once=True)
         tally = staging.tally(database)
         rejects = staging.write_rejects(database, layout.headers, files.rejects(row.pk))
     told = [{"field": field, "en": text.en, "zh": text.zh} for field, text in doubts]
     final = {**counts, **tally, "in_rejects": rejects}
-    total = begun + last
     reported.say(total, total, _TAKING.filled(done=f"{last:,}", total=f"{last:,}"))
     end(row.pk, "done", counts=final, remarks=row.remarks + [one for one in told if one not in row.remarks])
     return final
@@ -104,92 +104,31 @@ def _actor(ref: str) -> Actor:
     return actor_of(found) if found else SYSTEM
 
 
-_encode = msgspec.json.Encoder().encode
-
-
-def digest(*parts: object, size: int = 16) -> str:
-    return blake2b(_encode(parts), digest_size=size).hexdigest()
-
-
-def _identities(row: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    return tuple((kind, row[kind]) for kind in IDENTITIES if row[kind])
-
-
-def _whole(value: float) -> int | float:
-    return int(value) if value.is_integer() else value
-
-
-def _order_properties(order: dict[str, Any], mapping: Mapping) -> dict[str, Any]:
-    """As the Segment spec has it. `total` is given where the lines don't say it: then the warehouse adds the rest."""
-    products = []
-    stated, counted = 0.0, 0.0
-    for product_id, product, category, quantity, price, amount, _ in order["lines"]:
-        line: dict[str, Any] = {"quantity": _whole(quantity)}
-        for name, value in (("product_id", product_id), ("name", product), ("category", category), ("price", price)):
-            if value is not None:
-                line[name] = value
-        products.append(line)
-        stated += (amount or 0) / 10_000
-        counted += quantity * (price or 0)
-    properties: dict[str, Any] = {"order_id": order["number"]}
-    for name, value in (
-        ("store", order["shop"] or mapping.store),
-        ("channel", order["channel"] or mapping.channel),
-        ("currency", order["money"] or mapping.currency.upper()),
-        ("status", order["status"]),
-    ):
-        if value:
-            properties[name] = value
-    if order["order_total"] is not None:
-        properties["total"] = float(order["order_total"])
-    elif products and abs(stated - counted) >= 0.005:
-        properties["total"] = round(stated, 4)
-    if products:
-        properties["products"] = products
-    return properties
-
-
 class _Orders:
-    """An order is one event with its products, its message id made of what the order is called: so it comes once."""
+    """An order is one event with its products; each comes once."""
 
     def __init__(self, row: Import, mapping: Mapping, database: duckdb.DuckDBPyConnection) -> None:
         self.row, self.mapping, self.database = row, mapping, database
 
-    def _key(self, kind: str, order: dict[str, Any]) -> str:
-        return "import:" + digest(kind, self.mapping.source, order["shop"], order["day"], order["number"])
-
     def take(self, batch: list[dict[str, Any]], counts: Counter[str]) -> None:
-        keys = [self._key(order["kind"], order) for order in batch]
-        sold = {
-            key: self._key("sale", order) for key, order in zip(keys, batch, strict=True) if order["kind"] == "cancel"
-        }
-        wanted = [*keys, *sold.values()]
-        known = dict(Taken.objects.filter(key__in=wanted).values_list("key", "content"))
-        fresh: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = []
+        fresh: list[Judged] = []
         changed: list[int] = []
-        for key, order in zip(keys, batch, strict=True):
-            kind = order["kind"]
-            if kind == "cancel" and sold[key] not in known:
-                counts["cancelled_orders"] += 1  # nothing was sold
-                continue
-            properties = _order_properties(order, self.mapping)
-            content = digest(
-                {k: v for k, v in properties.items() if k != "status"}, order["micros"], _identities(order), size=8
-            )
-            if key not in known:
-                fresh.append((key, content, order, properties))
-            elif known[key] == content:
-                counts[f"{kind}s_same"] += 1
+        for one in already.judged(batch, self.mapping):
+            if one.standing == "nothing":
+                counts["cancelled_orders"] += 1
+            elif one.standing == "new":
+                fresh.append(one)
             else:
-                counts[f"{kind}s_changed"] += 1
-                changed.append(order["place"])
+                counts[f"{one.order['kind']}s_{one.standing}"] += 1
+                if one.standing == "changed":
+                    changed.append(one.order["place"])
         staging.reject_order(self.database, changed, "changed")
         self._append(fresh, counts)
 
-    def _append(self, fresh: list[tuple[str, str, dict[str, Any], dict[str, Any]]], counts: Counter[str]) -> None:
+    def _append(self, fresh: list[Judged], counts: Counter[str]) -> None:
         claims, owners = [], []
-        for index, (_, _, order, _) in enumerate(fresh):
-            if identities := _identities(order):
+        for index, order in enumerate(one.order for one in fresh):
+            if identities := identities_of(order):
                 traits = {name: order[name] for name in TRAITS if order[name]}
                 claims.append(Claim(identities, traits, clock.from_micros(order["micros"])))
                 owners.append(index)
@@ -201,18 +140,18 @@ class _Orders:
         now = clock.now()
         events = [
             NewEvent(
-                key, _EVENTS[order["kind"]], record, clock.from_micros(order["micros"]), now,
-                customers.anonymous(properties, nameless[index]) if index in nameless else properties,
-                {"row": order["first_row"]}, f"import:{self.row.pk}", self.row.actor,
+                one.key, _EVENTS[one.order["kind"]], record, clock.from_micros(one.order["micros"]), now,
+                customers.anonymous(one.properties, nameless[index]) if index in nameless else one.properties,
+                {"row": one.order["first_row"]}, f"import:{self.row.pk}", self.row.actor,
             )
-            for index, ((key, _, order, properties), record) in enumerate(zip(fresh, records, strict=True))
+            for index, (one, record) in enumerate(zip(fresh, records, strict=True))
         ]  # fmt: skip
-        for event, is_new, (_, _, order, _) in zip(events, eventlog.append(events), fresh, strict=True):
-            counts[f"{order['kind']}s_{'new' if is_new else 'same'}"] += 1
+        for event, is_new, one in zip(events, eventlog.append(events), fresh, strict=True):
+            counts[f"{one.order['kind']}s_{'new' if is_new else 'same'}"] += 1
             if is_new and event.customer_id is None:
                 counts["anonymous"] += 1
         Taken.objects.bulk_create(
-            [Taken(key=key, content=content) for key, content, _, _ in fresh], ignore_conflicts=True, batch_size=400
+            [Taken(key=one.key, content=one.content) for one in fresh], ignore_conflicts=True, batch_size=400
         )
 
 
@@ -253,11 +192,11 @@ class _Customers:
         given = []
         for row in batch:
             traits = {name: row[name] for name in TRAITS if row[name] and name != "birthday"}
-            if row["born"] is not None:
-                traits["birthday"] = row["born"].date()
+            if row["dated"]:  # one that can't be read comes as it stands, and is told
+                traits["birthday"] = row["born"].date() if row["born"] else row["dated"]
             traits |= self.properties.of(row)
             tags = tuple(tag for tag in re.split(r"[,，;；、|]\s*", row["tags"] or "") if tag.strip())
-            given.append(CustomerRow(_identities(row), traits, tags=tags, at=self.row.created_at))
+            given.append(CustomerRow(identities_of(row), traits, tags=tags, at=self.row.created_at))
         rejected: list[tuple[int, str, Text | None]] = []
         for row, outcome in zip(batch, customers.import_customers(given, by=self.by), strict=True):
             said = _together([problem.text for problem in outcome.problems])
@@ -293,7 +232,7 @@ class _Events:
             else:
                 good.append((row, name, properties))
         staging.reject(self.database, rejected)
-        owned = [(index, _identities(row)) for index, (row, _, _) in enumerate(good)]
+        owned = [(index, identities_of(row)) for index, (row, _, _) in enumerate(good)]
         claims = {
             index: Claim(identities, {}, clock.from_micros(good[index][0]["micros"]))
             for index, identities in owned

@@ -4,7 +4,15 @@ rows that can't be taken with the reason. Everything is SQL over columns and spi
 Nothing of the product's own data is read or written here.
 """
 
-from regulars.imports.staging.arranging import arrange, rows, taken
+from regulars.imports.staging.arranging import (
+    arrange,
+    arranged_lines,
+    arranged_orders,
+    orders_named,
+    rows,
+    rows_only_of,
+    taken,
+)
 from regulars.imports.staging.filling import keep, kept, load, loaded, opened
 from regulars.imports.staging.judging import Forecast, forecast, unread
 from regulars.imports.staging.rejecting import REASONS, reject, reject_order, tally, write_rejects
@@ -16,6 +24,8 @@ __all__ = [
     "Surroundings",
     "Understood",
     "arrange",
+    "arranged_lines",
+    "arranged_orders",
     "currencies",
     "decide",
     "forecast",
@@ -24,10 +34,12 @@ __all__ = [
     "load",
     "loaded",
     "opened",
+    "orders_named",
     "preview",
     "reject",
     "reject_order",
     "rows",
+    "rows_only_of",
     "statuses",
     "taken",
     "tally",

@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
+import pyarrow as pa
 
 from regulars.imports.formats import Decided
 from regulars.imports.mappings import IDENTITIES, TRAITS, Mapping
 from regulars.imports.staging.filling import keep, kept
 from regulars.imports.staging.judging import judge, order_key
 from regulars.imports.staging.understanding import Surroundings, decide
+
+_KEY = "number, shop, day"
 
 
 def arrange(
@@ -27,7 +30,10 @@ def arrange(
         database.execute("BEGIN")
         judge(database, headers, mapping, decided, about, check)
         if mapping.kind == "orders":
-            _arrange_orders(database, mapping, about)
+            arranged_orders(database, mapping, about)
+            arranged_lines(database, mapping)
+            made = "VIEW" if "order_id" in mapping.columns else "TABLE"
+            database.execute(f"DROP VIEW split; DROP {made} good")
         else:  # `copy` counts rows of the same content, so that each has a name of its own
             content = "md5(concat_ws(chr(31), micros, who, event, COLUMNS('^(p\\d+|store|channel)$')))"
             database.execute(
@@ -43,8 +49,11 @@ def arrange(
     return row[0], decided
 
 
-def _arrange_orders(database: duckdb.DuckDBPyConnection, mapping: Mapping, about: Surroundings) -> None:
-    """Tables `orders` (one row per order and kind: sale, refund, cancel) and `lines`, both by place.
+def arranged_orders(
+    database: duckdb.DuckDBPyConnection, mapping: Mapping, about: Surroundings,
+    kept: Literal["TABLE", "TEMP TABLE"] = "TABLE",
+) -> int:  # fmt: skip
+    """After `judge`: the table `orders`, one row per order and kind (sale, refund, cancel), by place; how many.
 
     Lines of one order need not stand together. Without order numbers every row is an order of its own, named by its
     content (and counted when the same content comes again), so that the file can come twice.
@@ -57,7 +66,6 @@ def _arrange_orders(database: duckdb.DuckDBPyConnection, mapping: Mapping, about
         )
         number = f"'r' || left({content}, 12) || '-' || row_number() OVER (PARTITION BY {content}, kind ORDER BY row)"
     of = order_key(mapping, about)
-    has_lines = bool(mapping.columns.keys() & {"quantity", "price", "line_total", "product_id", "product"})
     database.execute(
         f"""CREATE OR REPLACE {made} good AS SELECT row, kind, {number} AS number, {of["shop"]} AS shop,
         {of["day"]} AS day, micros, who, {", ".join((*IDENTITIES, *TRAITS))}, product_id, product, category,
@@ -66,7 +74,6 @@ def _arrange_orders(database: duckdb.DuckDBPyConnection, mapping: Mapping, about
         abs(order_total) AS order_total
         FROM parsed WHERE reason IS NULL"""
     )
-    key = "number, shop, day"
     database.execute(
         """CREATE OR REPLACE TEMP VIEW split AS
         SELECT * REPLACE ('sale' AS kind) FROM good WHERE kind IN ('sale', 'both')
@@ -80,26 +87,56 @@ def _arrange_orders(database: duckdb.DuckDBPyConnection, mapping: Mapping, about
         for name in (*IDENTITIES, *TRAITS, "channel", "money", "status", "order_total")
     )
     database.execute(
-        f"""CREATE OR REPLACE TABLE orders AS
+        f"""CREATE OR REPLACE {kept} orders AS
         SELECT row_number() OVER (ORDER BY micros, first_row, kind <> 'sale') AS place, * FROM (
-          SELECT kind, {key}, min(micros) AS micros, min(row) AS first_row, count(*) AS rows, sum(quantity) AS pieces,
+          SELECT kind, {_KEY}, min(micros) AS micros, min(row) AS first_row, count(*) AS rows, sum(quantity) AS pieces,
           count(*) FILTER (price IS NULL AND line_total IS NULL) AS bare, {first}
-          FROM split GROUP BY kind, {key}) ORDER BY place"""
+          FROM split GROUP BY kind, {_KEY}) ORDER BY place"""
     )
+    row = database.execute("SELECT count(*) FROM orders").fetchone()
+    assert row
+    return int(row[0])
+
+
+def arranged_lines(
+    database: duckdb.DuckDBPyConnection, mapping: Mapping, kept: Literal["TABLE", "TEMP TABLE"] = "TABLE"
+) -> None:
+    """After `arranged_orders`: their table `lines`, by place."""
+    has_lines = bool(mapping.columns.keys() & {"quantity", "price", "line_total", "product_id", "product"})
     # Where only the order's amount is known, it is spread over the lines by quantity.
     amount = (
         "coalesce(s.line_total, s.price * s.quantity, "
         "CASE WHEN o.bare = o.rows THEN round(o.order_total * s.quantity / o.pieces, 4) END)"
     )
     database.execute(
-        f"""CREATE OR REPLACE TABLE lines AS SELECT o.place, s.row, s.product_id, s.product, s.category,
+        f"""CREATE OR REPLACE {kept} lines AS SELECT o.place, s.row, s.product_id, s.product, s.category,
         CAST(s.quantity AS DOUBLE) AS quantity, CAST(round({amount} * 10000) AS BIGINT) AS amount,
         CAST(CASE WHEN s.price IS NOT NULL
           AND (s.line_total IS NULL OR abs(s.price * s.quantity - s.line_total) < 0.005) THEN s.price
           ELSE round(CAST({amount} AS DOUBLE) / CAST(s.quantity AS DOUBLE), 6) END AS DOUBLE) AS price
-        FROM split s JOIN orders o USING (kind, {key}) WHERE {has_lines} ORDER BY o.place, s.row"""
+        FROM split s JOIN orders o USING (kind, {_KEY}) WHERE {has_lines} ORDER BY o.place, s.row"""
     )
-    database.execute(f"DROP VIEW split; DROP {made.removeprefix('TEMP ')} good")
+
+
+def orders_named(database: duckdb.DuckDBPyConnection, after: int, count: int) -> list[dict[str, Any]]:
+    """What the next orders after this place are called: place, kind, number, shop, day."""
+    found = database.execute(
+        f"SELECT place, kind, {_KEY} FROM orders WHERE place > ? AND place <= ? ORDER BY place", [after, after + count]
+    )
+    names = [part[0] for part in found.description or []]
+    return [dict(zip(names, values, strict=True)) for values in found.fetchall()]
+
+
+def rows_only_of(database: duckdb.DuckDBPyConnection, places: list[int]) -> int:
+    """After `arranged_orders`: how many rows of the file say nothing but these orders."""
+    database.register("told", pa.table([pa.array(places, pa.int64())], names=["place"]))
+    row = database.execute(
+        f"SELECT count(*) FROM (SELECT s.row FROM split s JOIN orders o USING (kind, {_KEY}) "
+        "LEFT JOIN told USING (place) GROUP BY s.row HAVING bool_and(told.place IS NOT NULL))"
+    ).fetchone()
+    database.unregister("told")
+    assert row
+    return int(row[0])
 
 
 def taken(database: duckdb.DuckDBPyConnection, after: int, count: int) -> list[dict[str, Any]]:

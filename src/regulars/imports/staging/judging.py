@@ -14,9 +14,10 @@ from babel import Locale
 
 from regulars.customers import identities
 from regulars.imports.formats import Decided, literal
-from regulars.imports.mappings import IDENTITIES, TARGETS, Mapping
+from regulars.imports.mappings import IDENTITIES, TARGETS, TRAITS, Mapping
 from regulars.imports.staging.rejecting import tally
-from regulars.imports.staging.understanding import Surroundings, decide, parsed
+from regulars.imports.staging.understanding import Surroundings, decide, parsed, trait_fault
+from regulars.kernel import clock
 from regulars.kernel.languages import Text
 
 _PIECE = 5000
@@ -28,7 +29,8 @@ def judge(
     check: Callable[[], None], kept: Literal["TABLE", "TEMP TABLE"] = "TABLE",
 ) -> None:  # fmt: skip
     """Tables `parsed` (every row, with the reason why it isn't taken), `rejects` (row, reason, en, zh) and `unread`
-    (kind, said, en, zh: identities that can't be read). As temporary ones they shadow those of the import, which stay.
+    (kind, said, en, zh: identities that can't be read, details of a customer that can't be kept). As temporary ones
+    they shadow those of the import, which stay.
     `check` may raise; it is called every now and then.
     """
     database.execute(f"CREATE OR REPLACE {kept} parsed AS {parsed(database, headers, mapping, decided, about)}")
@@ -45,7 +47,10 @@ def judge(
     mapped = [kind for kind in IDENTITIES if kind in mapping.columns]
     for kind in mapped:
         _read(database, kind, about.region, check)
-    _in_part(database, mapping, mapped)
+    traits = [name for name in TRAITS if name in mapping.columns] if mapping.kind == "customers" else []
+    for name in traits:
+        _keepable(database, name, about.zone, check)
+    _in_part(database, mapping, mapped, traits)
 
 
 def order_key(mapping: Mapping, about: Surroundings) -> dict[str, str]:
@@ -89,6 +94,34 @@ def _read(database: duckdb.DuckDBPyConnection, kind: str, region: str, check: Ca
         for (value,) in values:
             if fault := identities.fault(kind, value, region=region):
                 bad.append((kind, value, fault))
+    _mark(database, kind, bad)
+
+
+_SHORT = 50
+"""Characters of a text that every field of a customer takes."""
+
+
+def _keepable(database: duckdb.DuckDBPyConnection, name: str, zone: str, check: Callable[[], None]) -> None:
+    """Into `unread`: every value of this field of a customer that would be left out; each value once, and of texts only
+    the long ones.
+    """
+    said, doubtful = name, f"length({name}) > {_SHORT}"
+    if name == "birthday":
+        said, doubtful = "dated", f"born IS NULL OR born < '1900-01-01' OR born >= '{clock.today(zone)}'"
+    elif name == "gender":
+        doubtful = "TRUE"
+    value = "coalesce(strftime(born, '%Y-%m-%d'), dated)" if name == "birthday" else name
+    found = database.execute(
+        f"SELECT DISTINCT {said}, {value} FROM parsed WHERE {said} IS NOT NULL AND reason IS NULL AND ({doubtful})"
+    )
+    bad: list[tuple[str, str, Text]] = []
+    while values := found.fetchmany(_PIECE):
+        check()
+        bad += [(name, one, fault) for one, kept in values if (fault := trait_fault(name, kept, zone))]
+    _mark(database, name, bad)
+
+
+def _mark(database: duckdb.DuckDBPyConnection, kind: str, bad: list[tuple[str, str, Text]]) -> None:
     if bad:
         label = TARGETS[kind].label
         columns = [
@@ -102,16 +135,19 @@ def _read(database: duckdb.DuckDBPyConnection, kind: str, region: str, check: Ca
         database.unregister("coming")
 
 
-def _in_part(database: duckdb.DuckDBPyConnection, mapping: Mapping, mapped: list[str]) -> None:
-    """Rows that go in without an identity that can't be read; in a file of customers, one that has no other can't."""
+def _in_part(database: duckdb.DuckDBPyConnection, mapping: Mapping, mapped: list[str], traits: list[str]) -> None:
+    """Rows that go in without an identity that can't be read or a detail that can't be kept; in a file of customers,
+    one that has no other identity can't.
+    """
     given = " + ".join(f"({kind} IS NOT NULL)::INTEGER" for kind in mapped)
     reason = "'partly'"
     if mapping.kind == "customers":
-        reason = "CASE WHEN count(*) = any_value(given) THEN 'identity_bad' ELSE 'partly' END"
+        bad = f"count(*) FILTER (rank < {len(mapped)})"
+        reason = f"CASE WHEN {bad} = any_value(given) THEN 'identity_bad' ELSE 'partly' END"
     parts = " UNION ALL ".join(
         f"SELECT row, {rank} AS rank, en, zh, {given} AS given FROM parsed JOIN unread u "
-        f"ON u.kind = '{kind}' AND said = {kind} WHERE reason IS NULL AND parsed.kind <> 'unpaid'"
-        for rank, kind in enumerate(mapped)
+        f"ON u.kind = '{kind}' AND said = {_SAID.get(kind, kind)} WHERE reason IS NULL AND parsed.kind <> 'unpaid'"
+        for rank, kind in enumerate([*mapped, *traits])
     )
     if parts:
         database.execute(
@@ -120,6 +156,8 @@ def _in_part(database: duckdb.DuckDBPyConnection, mapping: Mapping, mapped: list
         )
 
 
+_SAID = {"birthday": "dated"}
+"""The column of `parsed` in which a target stands as the file has it, where it isn't called like it."""
 _UNREAD = (
     Text("1 value under “{label}” couldn't be read: {which}.", "“{label}”中有 1 个值无法识别：{which}。"),
     Text("{count} values under “{label}” couldn't be read: {which}.", "“{label}”中有 {count} 个值无法识别：{which}。"),
@@ -135,27 +173,37 @@ _UNREAD_PHONES = (
     ),
 )
 
+_LEFT_OUT = (
+    Text("1 value under “{label}” is left out: {which}.", "“{label}”中有 1 个值不会保留：{which}。"),
+    Text("{count} values under “{label}” are left out: {which}.", "“{label}”中有 {count} 个值不会保留：{which}。"),
+)
+_MORE = Text("{which} and more", "{which}等")
+CUT = 3
+"""Characters of a value that a text may hold which is kept with the import for good."""
+
 
 def unread(database: duckdb.DuckDBPyConnection, about: Surroundings) -> list[tuple[str, Text]]:
-    """After `judge`: for each identity how many rows have one that can't be read, with the first of them. This is kept
-    with the import for good, so that long ones show their beginning only: the whole ones stand with the rejected rows.
+    """After `judge`: for each identity or detail how many rows have one that can't be taken, with the first of them.
+    This is kept with the import for good, so all show their beginning only: whole they stand with the rejected rows.
     """
     told = []
     for (kind,) in database.execute("SELECT DISTINCT kind FROM unread ORDER BY 1").fetchall():
         count, which, distinct = _fetched(
             database,
             f"SELECT CAST(sum(n) AS BIGINT), list(said ORDER BY first)[:{_EXAMPLES}], count(*) FROM (SELECT said, "
-            f"count(*) AS n, min(row) AS first FROM parsed JOIN unread u ON u.kind = '{kind}' AND said = parsed.{kind} "
+            f"count(*) AS n, min(row) AS first FROM parsed JOIN unread u ON u.kind = '{kind}' AND said = "
+            f"parsed.{_SAID.get(kind, kind)} "
             "WHERE reason IS NULL GROUP BY said)",
         )
-        shown = [value if len(value) <= 6 else f"{value[:3]}…" for value in which]
-        shown += ["…"] if distinct > len(shown) else []
+        shown = [f"“{value if len(value) <= CUT else f'{value[:CUT]}…'}”" for value in which]
+        examples = Text(", ".join(shown), "、".join(shown))
         place = {language: Locale(language).territories.get(about.region, about.region) for language in ("en", "zh")}
-        text = (_UNREAD_PHONES if kind == "phone" else _UNREAD)[count != 1].filled(
+        texts = _UNREAD_PHONES if kind == "phone" else _UNREAD if kind in IDENTITIES else _LEFT_OUT
+        text = texts[count != 1].filled(
             count=f"{count:,}",
             label=TARGETS[kind].label,
             country=Text(place["en"], place["zh"]),
-            which=Text(", ".join(shown), "、".join(shown)),
+            which=_MORE.filled(which=examples) if distinct > len(shown) else examples,
         )
         told.append((kind, text))
     return told
@@ -179,13 +227,15 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What the import would do to the file's `rows`: `taken` go in, `partly` of these without a part, `rejected`
-    (reason → rows) don't; `unread` as (field, text); `samples` a few rows of every reason.
+    """What the import would do to the file's `rows`: `taken` go in, `partly` of these without a part and `again` of
+    them only say what is in already; `rejected` (reason → rows) don't; `unread` as (field, text); `samples` a few rows
+    of every reason.
     """
 
     rows: int
     taken: int
     partly: int
+    again: int
     rejected: dict[str, int]
     unread: list[tuple[str, Text]]
     samples: list[Sample]
@@ -193,12 +243,14 @@ class Forecast:
 
 def forecast(
     database: duckdb.DuckDBPyConnection, headers: list[str], mapping: Mapping, about: Surroundings,
-    check: Callable[[], None], each: int = 5,
+    check: Callable[[], None], again: Callable[[], int] = lambda: 0, each: int = 5,
 ) -> Forecast:  # fmt: skip
-    """From all rows of the file, by what the import itself asks. What only the log knows (an order that came before
-    with other content) isn't foreseen. Changes nothing of the import's own.
+    """From all rows of the file, by what the import itself asks. What only the product's own data knows is asked of
+    `again`, once the rows are judged: how many say what is in already; it may reject others. Changes nothing of the
+    import's own.
     """
     judge(database, headers, mapping, decide(database, headers, mapping), about, check, "TEMP TABLE")
+    before = again()
     counts = tally(database)
     columns = ", ".join(f"c{index}" for index in range(len(headers)))
     found = database.execute(
@@ -213,6 +265,6 @@ def forecast(
         for row, reason, en, zh, said, *cells in found
     ]  # fmt: skip
     return Forecast(
-        counts["rows"], sum(counts["kinds"].values()), counts["partly"], counts["rejected"],
+        counts["rows"], sum(counts["kinds"].values()), counts["partly"], before, counts["rejected"],
         unread(database, about), samples,
     )  # fmt: skip

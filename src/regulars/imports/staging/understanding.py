@@ -6,11 +6,13 @@ from typing import Any
 
 import duckdb
 
-from regulars.customers import identities
+from regulars.customers import identities, profiles
 from regulars.imports import formats
 from regulars.imports.formats import Decided, literal
 from regulars.imports.mappings import IDENTITIES, TARGETS, TRAITS, Mapping
 from regulars.imports.staging.filling import keep, kept
+from regulars.kernel import clock
+from regulars.kernel.errors import Invalid
 from regulars.kernel.languages import Text
 
 FIRST_DAY = 0  # 1970-01-01, µs
@@ -203,8 +205,7 @@ def parsed(
             WHEN NOT back AND quantity < 0 THEN 'quantity_negative'
             WHEN NOT back AND (line_total < 0 OR order_total < 0) THEN 'amount_negative'""",
         "customers": f"""
-            WHEN coalesce({", ".join(IDENTITIES)}) IS NULL THEN 'identity_missing'
-            WHEN dated IS NOT NULL AND born IS NULL THEN 'date_bad'""",
+            WHEN coalesce({", ".join(IDENTITIES)}) IS NULL THEN 'identity_missing'""",
         "events": f"""
             WHEN dated IS NULL THEN 'date_missing' WHEN micros IS NULL THEN 'date_bad'
             WHEN micros < {FIRST_DAY} THEN 'date_early' WHEN micros > {about.until} THEN 'date_late'
@@ -226,10 +227,19 @@ def parsed(
           ON moments.x = c.dated))"""
 
 
+def trait_fault(name: str, value: Any, zone: str) -> Text | None:
+    """Why this can't be kept as a detail of a customer; None where it can."""
+    try:
+        profiles.checked(name, value, today=clock.today(zone))
+    except Invalid as problem:
+        return problem.text
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Understood:
     """One row of the preview: `values` target → as understood (epoch µs for dates), `reason` when it isn't taken;
-    `cells` header → as it stands in the file; `unread` target → why it goes in without this identity.
+    `cells` header → as it stands in the file; `unread` target → why it goes in without this identity or detail.
     """
 
     row: int
@@ -272,5 +282,9 @@ def preview(
         reason = row["reason"] or ""
         if mapping.kind == "customers" and given and len(unread) == len(given):
             reason = reason or "identity_bad"
+        if mapping.kind == "customers":
+            said = row | {"birthday": row["born"].date() if row["born"] else row["dated"]}
+            details = {name: trait_fault(name, said[name], about.zone) for name in TRAITS if name in mapping.columns}
+            unread |= {name: fault for name, fault in details.items() if fault}
         answer.append(Understood(row["row"], row["kind"], reason, shown, cells[row["row"]], unread))
     return answer, decided
