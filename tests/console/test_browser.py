@@ -240,6 +240,33 @@ def test_each_undo_is_of_its_own_deed_and_what_was_overtaken_withdraws(
     expect(page.get_by_role("button", name=re.compile("^Take off"))).to_have_count(1)
 
 
+def test_exporting_a_person_says_at_once_that_it_is_at_work_and_then_where_the_file_is(
+    visit: Callable[..., Page], town: dict[str, int]
+) -> None:
+    page = visit("admin")
+    page.goto(f"/customers/{town['rain']}")
+    waiting: list[Any] = []
+    page.route("**/export", lambda route: waiting.append(route))
+    button = page.get_by_role("button", name="Export this person")
+    with page.expect_request("**/export"):
+        button.click()
+    expect(page.locator("#toasts")).to_contain_text("The file is being put together. It comes to your downloads.")
+    expect(button).to_have_attribute("aria-busy", "true")
+    expect(button).to_have_css("cursor", "progress")
+    button.click()  # nothing more is asked for
+    assert len(waiting) == 1
+    with page.expect_download() as coming:
+        waiting[0].continue_()
+    name = coming.value.suggested_filename
+    assert re.fullmatch(rf"customer-{town['rain']}-\d{{8}}\.zip", name)
+    expect(page.locator("#toasts")).to_contain_text(f"It is in your downloads: {name}")
+    expect(button).not_to_have_attribute("aria-busy", "true")
+    page.unroute("**/export")
+    page.route("**/export", lambda route: route.fulfill(status=500))
+    button.click()
+    expect(page.locator("#toasts")).to_contain_text("The file couldn't be made.")
+
+
 def test_the_keyboard_stays_where_it_was_after_each_deed(visit: Callable[..., Page], town: dict[str, int]) -> None:
     page = visit("agent")
     page.goto(f"/customers/{town['rain']}")

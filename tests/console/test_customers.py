@@ -4,7 +4,7 @@ import csv
 import io
 import re
 import zipfile
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -672,3 +672,9 @@ def test_whoever_saves_later_sees_both_values_and_keeps_what_only_the_other_chan
     kept = queries.get(id).fields
     assert (kept["name"], kept["city"], str(kept["birthday"])) == ("小雨", "杭州", "1990-05-31")
     assert "31 May 1990" in first.get(f"/customers/{id}").content.decode()  # in the changes, too
+
+
+def test_the_file_of_an_exported_person_is_named_after_the_day_in_the_shop(as_role: Any, shop: dict[str, int]) -> None:
+    with clock.frozen(datetime(2026, 6, 30, 20, tzinfo=UTC)):  # in China the next day has begun
+        answer = as_role("admin").post(f"/customers/{shop['rain']}/export")
+    assert answer["Content-Disposition"] == f'attachment; filename="customer-{shop["rain"]}-20260701.zip"'

@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from regulars.console import formatting
 from regulars.console.customers import page as customer_page
 from regulars.console.customers import parts
 from regulars.console.requests import ConsoleRequest, back, page
@@ -247,8 +248,9 @@ def erasure(request: ConsoleRequest, id: int) -> HttpResponse:
 @require_POST
 def export_person(request: ConsoleRequest, id: int) -> HttpResponse:
     bundle = services.export_person(customer_id=id, by=request.actor)
+    today = clock.today(formatting.business().zone)
     return HttpResponse(
         bundle,
         content_type="application/zip",
-        headers={"Content-Disposition": f'attachment; filename="customer-{id}-{clock.now():%Y%m%d}.zip"'},
+        headers={"Content-Disposition": f'attachment; filename="customer-{id}-{today:%Y%m%d}.zip"'},
     )

@@ -39,14 +39,15 @@
     toasts.querySelectorAll("[data-toast]").forEach(arm);
   }
   on("click", "[data-toast-close]", function (e, button) { button.closest("[data-toast]").remove(); });
-  function say(text) {
+  function say(text, kind) {
     var line = document.createElement("div");
-    line.className = "toast-line toast-fault";
-    line.setAttribute("role", "alert");
+    line.className = "toast-line toast-" + (kind || "fault");
+    line.setAttribute("role", kind ? "status" : "alert");
     line.dataset.toast = "";
     line.textContent = text;
     toasts.append(line);
     setTimeout(function () { line.remove(); }, 8000);
+    return line;
   }
   document.addEventListener("htmx:sendError", function () { say(toasts.dataset.offline); });
 
@@ -152,12 +153,36 @@
       setTimeout(function () { button.classList.remove("copied"); }, 1500);
     });
   });
+  // A file that the server puts together only now: the button is busy until it is there, and it is told where it comes.
+  function download(form) {
+    var button = form.querySelector("button");
+    if (button.getAttribute("aria-busy")) return;
+    button.setAttribute("aria-busy", "true");
+    var told = say(form.dataset.download, "note");
+    standing().then(function () {
+      return fetch(form.action, { method: "POST", body: new FormData(form) });
+    }, function () { throw null; }).then(function (answer) {
+      if (!answer.ok) throw answer;
+      var name = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition"))[1];
+      return answer.blob().then(function (file) {
+        var link = document.createElement("a");
+        link.href = URL.createObjectURL(file);
+        link.download = name;
+        link.click();
+        setTimeout(function () { URL.revokeObjectURL(link.href); }, 60000);
+        say(form.dataset.downloaded + " " + name, "good");
+      });
+    }).catch(function (fault) {
+      if (fault) say(fault instanceof Response ? form.dataset.failed : toasts.dataset.offline);
+    }).then(function () { told.remove(); button.removeAttribute("aria-busy"); });
+  }
   // a form sent twice is sent once; empty filters stay out of the address
   on("submit", "form", function (e, form) {
     if (form.method === "get") {
       form.querySelectorAll("input,select").forEach(function (i) { if (!i.value && i.name) i.disabled = true; });
       setTimeout(function () { form.querySelectorAll(":disabled").forEach(function (i) { i.disabled = false; }); }, 0);
     } else if (form.method === "post" && !form.hasAttribute("hx-post")) {
+      if (form.dataset.download) { e.preventDefault(); download(form); return; }
       if (form.dataset.checked) { delete form.dataset.checked; return; }
       if (form.dataset.sent) { e.preventDefault(); return; }
       if (!form.hasAttribute("data-again")) form.dataset.sent = "1";
