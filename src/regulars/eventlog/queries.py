@@ -121,7 +121,8 @@ def timeline(
         where, params = f"{where} AND {among}", [*params, value]
     if before is not None:
         at = _stored(before[0])
-        where, params = f"{where} AND (at < %s OR (at = %s AND id < %s))", [*params, at, at, before[1]]
+        # As one comparison: by OR SQLite would walk through the whole log for each half.
+        where, params = f"{where} AND (at, id) < (%s, %s)", [*params, at, before[1]]
     return _select(f"{where} ORDER BY at DESC, id DESC LIMIT %s", [*params, limit])
 
 
