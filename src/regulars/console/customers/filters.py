@@ -15,7 +15,7 @@ from regulars.console import explanations, formatting
 from regulars.customers import queries
 from regulars.kernel import clock, money
 from regulars.kernel.languages import Text
-from regulars.warehouse.queries.customers import Filters
+from regulars.warehouse.queries.customers import EVER, Filters
 
 LISTS = ("stage", "group", "mood", "taste", "store", "channel")
 RANGES: dict[str, tuple[str, Text, str]] = {
@@ -60,7 +60,7 @@ AGAIN: dict[str, tuple[int, Text]] = {
     "30": (30, Text("within 30 days of the first purchase", "首购后 30 天内")),
     "60": (60, Text("within 60 days of the first purchase", "首购后 60 天内")),
     "90": (90, Text("within 90 days of the first purchase", "首购后 90 天内")),
-    "ever": (10**6, Text("on a later day than the first", "首购日之后")),
+    "ever": (EVER, Text("on a later day than the first", "首购日之后")),
 }
 ANSWERS: dict[tuple[str, str], tuple[int, int, Text]] = {
     ("nps", "any"): (0, 10, Text("NPS: answered", "NPS：已回答")),

@@ -10,7 +10,7 @@ from regulars.kernel.languages import Text
 from regulars.warehouse.queries import voice
 from regulars.warehouse.queries.lifecycle import being_newly_lost
 from regulars.warehouse.queries.risk import LEAVING, LEFT
-from regulars.warehouse.queries.snapshot import Page, Snapshot, key_of, remembered, values_of
+from regulars.warehouse.queries.snapshot import Page, Snapshot, among, key_of, remembered, values_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,8 @@ class Filters:
     bought_since: int | None = None  # … between these days, both included (any of the six may be left out)
     bought_until: int | None = None
     came: int | None = None  # bought in this month, as metrics.loyalty.retention counts
-    again: int | None = None  # bought again within so many days of the first purchase, as metrics.loyalty.second_order
+    again: int | None = None  # bought again within so many days of the first purchase, as metrics.loyalty.second_order;
+    # EVER: at any time
     newly_lost: bool = False  # lost today and not at the end of last month
     said: str | None = None  # the kind of survey whose last answer …
     said_least: int = 0  # … is from this score …
@@ -93,6 +94,7 @@ class Filters:
     erased: bool | None = False  # None: those too
 
 
+EVER = 10**6
 SORTABLE: tuple[str, ...] = (
     "net", "gross", "orders", "last_day", "first_day", "last_seen_day", "recency_days", "gap_days", "p_alive",
     "expected_orders", "expected_value", "silent_days", "spend_recent", "spend_before", "customer_id",
@@ -105,19 +107,24 @@ def page(snapshot: Snapshot, *, filters: Filters = Filters(), sort: str = "net",
     if sort not in SORTABLE:
         raise Invalid("bad_sort", Text("Customers can't be sorted by this.", "不能按该列排序。"), field="sort")
     where, params = _where(snapshot, filters)
+    beyond, given, value = [f"{sort} IS NOT NULL"], list[Any](), None
     if after is not None:
         value, last = values_of(after, 2)
-        if value is None:
-            where, params = [*where, f"{sort} IS NULL AND customer_id > ?"], [*params, last]
-        else:
-            beyond = "<" if descending else ">"
-            where.append(f"({sort} {beyond} ? OR ({sort} = ? AND customer_id > ?) OR {sort} IS NULL)")
-            params += [value, value, last]
+        # Twice the column alone, so that whole blocks are left out: by OR every row would be looked at.
+        than = "<" if descending else ">"
+        beyond, given = [f"{sort} {than}= ?", f"({sort} {than} ? OR customer_id > ?)"], [value, value, last]
     direction = "DESC" if descending else "ASC"
-    order = f"ORDER BY {sort} {direction} NULLS LAST, customer_id"
-    # Who is on the page first, then their columns: read at once, all columns of all who fit would be unpacked.
-    which = f"SELECT customer_id FROM scores WHERE {' AND '.join(where)} {order} LIMIT ?"  # noqa: S608 (names of ours)
-    rows = [id for (id,) in snapshot.read(which, [*params, limit + 1])]
+
+    def ids(conditions: list[str], values: list[Any], most: int) -> list[int]:
+        # Who is on the page first, then their columns: read at once, all columns of all who fit would be unpacked.
+        which = f"SELECT customer_id FROM scores WHERE {' AND '.join([*where, *conditions])}"  # noqa: S608 (names of ours)
+        order = f"ORDER BY {sort} {direction}, customer_id LIMIT ?"
+        return [id for (id,) in snapshot.read(f"{which} {order}", [*params, *values, most])]
+
+    rows = ids(beyond, given, limit + 1) if after is None or value is not None else []
+    if len(rows) <= limit:
+        without = [f"{sort} IS NULL"] + (["customer_id > ?"] if after is not None and value is None else [])
+        rows += ids(without, [last] if len(without) > 1 else [], limit + 1 - len(rows))
     scores = scores_of(snapshot, rows[:limit])
     found = [scores[id] for id in rows[:limit]]
     return Page(found, key_of(getattr(found[-1], sort), found[-1].customer_id) if len(rows) > limit else None)
@@ -202,8 +209,8 @@ def _where(snapshot: Snapshot, filters: Filters) -> tuple[list[str], list[Any]]:
     if filters.ids is not None:
         where.append(f"customer_id IN (SELECT id FROM {snapshot.listed(filters.ids)})")  # noqa: S608
     if filters.records is not None:
-        theirs = f"SELECT customer_id FROM records SEMI JOIN {snapshot.listed(filters.records)} ON record_id = id"  # noqa: S608
-        where.append(f"customer_id IN (FROM {snapshot.once(theirs)})")
+        tagged = snapshot.marked(f"SELECT id FROM {snapshot.listed(filters.records)}")  # noqa: S608 (our own name)
+        where.append(_of_records(snapshot, tagged))
     for column, (low, high) in filters.ranges.items():
         if column not in (*SORTABLE, "visits"):
             raise Invalid("bad_filter", Text("Customers can't be filtered by this.", "不能按该列筛选。"), field=column)
@@ -235,41 +242,52 @@ def _bought(snapshot: Snapshot, filters: Filters) -> Condition:
         return [], []
     until = snapshot.as_of if filters.bought_until is None else min(filters.bought_until, snapshot.as_of)
     which = " AND ".join(("paid", "kind = 'sale'", *where, "day <= ?"))
-    people = f"SELECT DISTINCT customer_id FROM lines JOIN records USING (record_id) WHERE {which}"  # noqa: S608
-    return [f"customer_id IN (FROM {snapshot.once(people, [*params, until])})"], []
+    records = snapshot.marked(f"SELECT record_id FROM lines WHERE {which}", [*params, until])  # noqa: S608
+    return [_of_records(snapshot, records)], []
+
+
+def _of_records(snapshot: Snapshot, marked: str) -> str:
+    """The condition of being the customer of one of the records that are marked."""
+    theirs = f"SELECT customer_id FROM records WHERE {among(marked, 'record_id')}"  # noqa: S608 (our own condition)
+    return among(snapshot.marked(theirs), "customer_id")
 
 
 def _came_again(snapshot: Snapshot, filters: Filters) -> Condition:
-    tables = []
+    where = []
     if filters.came is not None:
-        sql = "SELECT DISTINCT customer_id FROM purchases WHERE lines > 0 AND month = ? AND day <= ?"
-        tables.append(snapshot.once(sql, [filters.came, snapshot.as_of]))
+        sql = "SELECT customer_id FROM purchases WHERE lines > 0 AND month = ? AND day <= ?"
+        where.append(among(snapshot.marked(sql, [filters.came, snapshot.as_of]), "customer_id"))
     if filters.again is not None:
+        where.append("visits > 1")
+    if filters.again is not None and filters.again < EVER:
         # Links ask it of who first bought in a month: of them alone it is told sooner.
         since, until = filters.ranges.get("first_day", (None, None))
-        first = (-(10**6) if since is None else since, snapshot.as_of if until is None else until)
-        sql = """SELECT DISTINCT customer_id FROM purchases p JOIN scores s USING (customer_id)
+        first = (-EVER if since is None else since, snapshot.as_of if until is None else until)
+        sql = """SELECT customer_id FROM purchases p JOIN scores s USING (customer_id)
                  WHERE p.lines > 0 AND p.day > s.first_day AND p.day - s.first_day <= ? AND p.day <= ?
-                 AND s.first_day BETWEEN ? AND ?"""
-        tables.append(snapshot.once(sql, [filters.again, snapshot.as_of, *first]))
-    return [f"customer_id IN (FROM {table})" for table in tables], []
+                 AND s.first_day BETWEEN ? AND ? AND s.visits > 1"""
+        where.append(among(snapshot.marked(sql, [filters.again, snapshot.as_of, *first]), "customer_id"))
+    return where, []
 
 
 def _said(snapshot: Snapshot, filters: Filters) -> Condition:
     if filters.said is None:
         return [], []
+    return [among(snapshot.marked(f"SELECT person FROM {_answered(snapshot, filters)}"), "customer_id")], []  # noqa: S608
+
+
+def _answered(snapshot: Snapshot, filters: Filters) -> str:
+    """The name of a table of the persons whose last answers the filters are about."""
+    assert filters.said is not None
     until = snapshot.as_of if filters.said_until is None else min(filters.said_until, snapshot.as_of)
-    sql = voice.answers(filters.said, since=filters.said_since, until=until, by_store=filters.said_store is not None)
-    place, params = ("AND bucket = ?", [filters.said_store]) if filters.said_store is not None else ("", [])
-    which = f"SELECT person FROM ({sql}) WHERE score BETWEEN ? AND ? {place}"  # noqa: S608 (compiled)
-    people = snapshot.once(which, [filters.said_least, filters.said_most, *params])
-    return [f"customer_id IN (FROM {people})"], []
+    sql, params = voice.answers(filters.said, since=filters.said_since, until=until, store=filters.said_store)
+    which = f"SELECT person FROM ({sql}) WHERE score BETWEEN ? AND ?"  # noqa: S608 (our own)
+    return snapshot.once(which, [*params, filters.said_least, filters.said_most])
 
 
 def nameless(snapshot: Snapshot, *, filters: Filters) -> int:
     """How many of the answers that the filters are about came without saying whose they are."""
-    asked, _ = _said(snapshot, filters)
-    if not asked:
+    if filters.said is None:
         return 0
-    which = asked[0].removeprefix("customer_id IN ")
-    return int(snapshot.read(f"SELECT count(*) FROM {which} WHERE person < 0")[0][0])  # noqa: S608
+    which = f"SELECT count(*) FROM {_answered(snapshot, filters)} WHERE person < 0"  # noqa: S608 (our own name)
+    return int(snapshot.read(which)[0][0])

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from regulars.analytics import engines, metrics
-from regulars.analytics.metrics import mood
+from regulars.analytics import metrics
 from regulars.kernel import clock
 from regulars.warehouse.queries.snapshot import Snapshot, remembered
 
@@ -75,9 +74,25 @@ def csat(snapshot: Snapshot, *, days: int = DAYS) -> Csat:
     return Csat(*rows[0]) if rows else Csat(0, 0)
 
 
-def answers(kind: str, *, since: int | None, until: int, by_store: bool) -> str:
-    """The SQL of the answers that nps and csat count: bucket, person (a customer; below 0: nobody known), score."""
+def answers(kind: str, *, since: int | None, until: int, store: str | None = None) -> tuple[str, list[Any]]:
+    """The answers that nps and csat count (metrics.mood.answers; of one store, "" for none, where that is given) as SQL
+    and its parameters: person (a customer; below 0: nobody known), score.
+
+    As one number with the time before the score: the last of each is a maximum, for which nothing is sorted. And few
+    records aren't their own customer's: joined with those alone.
+    """
     least, most = (0, 10) if kind == "nps" else (1, 5)
-    return engines.sql(
-        mood.answers, kind=kind, most=most, least=least, by="store" if by_store else "all", since=since, until=until
+    where = ["name = 'Survey Answered'", "category = ?", f"score BETWEEN {least} AND {most}", "day <= ?"]
+    params: list[Any] = [kind, until]
+    if since is not None:
+        where, params = [*where, "day >= ?"], [*params, since]
+    if store is not None:
+        where, params = [*where, "coalesce(store, '') = ?"], [*params, store]
+    return (
+        f"""SELECT person, (last & 15)::INTEGER AS score FROM (
+            SELECT coalesce(customer_id, record_id, -position) AS person,
+                max("at"::HUGEINT * {2**48} + position * 16 + score) AS last
+            FROM events LEFT JOIN (SELECT record_id, customer_id FROM records WHERE record_id <> customer_id)
+                USING (record_id) WHERE {" AND ".join(where)} GROUP BY 1)""",  # noqa: S608 (our own conditions)
+        params,
     )
