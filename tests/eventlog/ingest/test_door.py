@@ -5,7 +5,9 @@ import errno
 import gzip
 import json
 import os
+import threading
 from base64 import b64encode
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -76,11 +78,48 @@ def test_a_key_made_a_moment_ago_works(tracking: Any, wait_for: Any) -> None:
     assert shop.records()[-1].record.key_id == 8
 
 
+@pytest.mark.parametrize("idle", [False, True])
+def test_a_revoked_key_is_refused_within_two_seconds_also_after_a_quiet_time(
+    tracking: Any, monkeypatch: pytest.MonkeyPatch, idle: bool
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(keys, "time", SimpleNamespace(monotonic=lambda: now))
+    shop = tracking()
+    assert shop.post("/v1/track", EVENT).status == 200
+    del shop.keys["shop"]
+    if not idle:
+        now += keys.FRESH_SECONDS
+        assert shop.post("/v1/track", EVENT).status == 200
+    now += keys.STALE_SECONDS + 0.001
+    assert shop.post("/v1/track", EVENT).status == 401
+    assert keys.STALE_SECONDS <= 2
+
+
+def test_a_database_that_doesnt_answer_holds_a_known_key_up_for_a_moment_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, away = 1000.0, threading.Event()
+    away.set()
+    monkeypatch.setattr(keys, "PATIENCE", 0.01)
+    monkeypatch.setattr(keys, "time", SimpleNamespace(monotonic=lambda: now))
+    known = keys.WriteKeys(lambda: {"shop": 7} if away.wait() else {})
+    header = b"Basic " + b64encode(b"shop:")
+    asyncio.run(known.freshen())
+    assert known.of_header(header) == 7
+    away.clear()
+    now += 10
+    assert known.of_header(header) is None
+    asyncio.run(known.freshen())
+    assert known.of_header(header) == 7
+    away.set()
+
+
 def test_while_the_keys_cant_be_read_a_client_is_told_to_come_back_and_not_that_its_key_is_wrong(
     tracking: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keys, "AGAIN_SECONDS", -1.0)
-    monkeypatch.setattr(keys.WriteKeys, "_look_in_background", lambda self: None)
+    for seconds in ("FRESH_SECONDS", "STALE_SECONDS"):
+        monkeypatch.setattr(keys, seconds, float("inf"))
     shop = tracking()
     shop.database_away = True
     answer = shop.post("/v1/track", EVENT)

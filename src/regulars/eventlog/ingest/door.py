@@ -174,6 +174,7 @@ class Door:
         """What the sender gets to know, when the events are durable or won't be."""
         try:
             body, in_body, events = _skimmed(asked.kind, body)
+            await self._keys.freshen()
             key_id = self._keys.of_header(asked.authorization) if asked.authorization else None
             if key_id is None:
                 key_id = await _key(asked.authorization, in_body, asked.query, self._keys)

@@ -6,9 +6,12 @@ import threading
 import time
 from base64 import b64decode
 from collections.abc import Callable
+from concurrent.futures import Future
 
 _log = logging.getLogger(__name__)
-FRESH_SECONDS = 5.0  # a revoked key works no longer than this
+FRESH_SECONDS = 1.0  # keys older than this are read again beside the requests that use them …
+STALE_SECONDS = 2.0  # … and those older than this before one is answered, so a revoked key works no longer
+PATIENCE = 1.0  # seconds that requests wait for a database that doesn't answer; then what we know goes on working
 AGAIN_SECONDS = 0.5  # unknown keys make us look this often at most
 # Headers remembered: one key has endless spellings (a password behind it, bytes that Base64 skips).
 HEADERS, HEADER_BYTES = 1000, 500
@@ -33,14 +36,17 @@ class WriteKeys:
         self._load = load
         self._ids: dict[str, int] = {}
         self._of_header: dict[bytes, int] = {}
-        self._looked = float("-inf")
+        self._looked = self._excused = float("-inf")
         self._known = False  # whether the last look saw the keys
-        self._looking = threading.Lock()
+        self._starting = threading.Lock()
+        self._looking: Future[None] | None = None
 
     def of_header(self, authorization: bytes) -> int | None:
-        """The id for a Basic Authorization header "KEY:" (a Bearer KEY is taken too), or None."""
+        """The id for a Basic Authorization header "KEY:" (a Bearer KEY is taken too); None too while keys are stale."""
         known = self._of_header.get(authorization)
-        if time.monotonic() - self._looked > FRESH_SECONDS:
+        if self._older(FRESH_SECONDS):
+            if self._older(STALE_SECONDS):
+                return None  # nobody sent anything for a while: `freshen` first
             self._look_in_background()
         if known is not None:
             return known
@@ -54,36 +60,60 @@ class WriteKeys:
 
     def of_key(self, key: str) -> int | None:
         """The id of the key, or None."""
-        if time.monotonic() - self._looked > FRESH_SECONDS:
+        if self._older(FRESH_SECONDS):
             self._look_in_background()
         return self._ids.get(key)
+
+    async def freshen(self) -> None:
+        """Before a request is answered: no key counts that nobody has looked for within STALE_SECONDS."""
+        if self._older(STALE_SECONDS):
+            looking = asyncio.create_task(asyncio.to_thread(self._look))
+            await asyncio.wait({looking}, timeout=PATIENCE)
+            if not looking.done():
+                self._excused = time.monotonic()
+
+    def _older(self, seconds: float) -> bool:
+        return time.monotonic() - max(self._looked, self._excused) > seconds
+
+    async def freshen(self) -> None:
+        """Before a request is answered: no key counts that nobody has looked for within STALE_SECONDS."""
+        if self._older(STALE_SECONDS):
+            look = asyncio.wrap_future(self._look_in_background())
+            await asyncio.wait({look}, timeout=PATIENCE)
+            if not look.done():
+                self._excused = time.monotonic()
 
     async def look_again(self) -> bool:
         """Before refusing a key: it may have been made a moment ago. False when the keys couldn't be read, so that
         nobody can say whether a key is unknown.
         """
         if time.monotonic() - self._looked > AGAIN_SECONDS:
-            await asyncio.to_thread(self._look)
+            await asyncio.wait({asyncio.wrap_future(self._look_in_background())})
         return self._known
 
-    def _look_in_background(self) -> None:
-        if not self._looking.locked():
-            threading.Thread(target=self._look, name="write-keys", daemon=True).start()
+    def _older(self, seconds: float) -> bool:
+        return time.monotonic() - max(self._looked, self._excused) > seconds
 
-    def _look(self) -> None:
-        before = self._looked
-        with self._looking:
-            if self._looked != before:
-                return  # another thread looked while this one waited
-            try:
-                fresh = self._load()
-            except Exception:  # the database is busy or away: what we know goes on working
-                _log.exception("The write keys couldn't be read")
-                self._known, self._looked = False, time.monotonic()
-                return
+    def _look_in_background(self) -> Future[None]:
+        """Done when somebody has looked; all who ask meanwhile wait for the same look."""
+        with self._starting:
+            if self._looking is None or self._looking.done():
+                self._looking = Future()
+                threading.Thread(target=self._look, args=(self._looking,), name="write-keys", daemon=True).start()
+            return self._looking
+
+    def _look(self, done: Future[None]) -> None:
+        try:
+            fresh = self._load()
+        except Exception:  # the database is busy or away: what we know goes on working
+            _log.exception("The write keys couldn't be read")
+            self._known = False
+        else:
             if fresh != self._ids:
                 self._ids, self._of_header = fresh, {}
-            self._known, self._looked = True, time.monotonic()
+            self._known = True
+        self._looked = time.monotonic()
+        done.set_result(None)
 
 
 def key_in(authorization: bytes) -> str:
