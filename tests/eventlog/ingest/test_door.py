@@ -141,8 +141,8 @@ def test_endless_spellings_of_a_key_take_no_memory() -> None:
     assert asyncio.run(known.look_again())
     spellings = [b"Basic " + b64encode(b"shop:%d" % n) for n in range(3 * keys.HEADERS)]
     assert {known.of_header(one) for one in [*spellings, b"Basic " + b64encode(b"shop:" + b"x" * 5000)]} == {7}
-    assert 0 < len(known._of_header) <= keys.HEADERS
-    assert max(map(len, known._of_header)) <= keys.HEADER_BYTES
+    assert 0 < len(known._told[1]) <= keys.HEADERS
+    assert max(map(len, known._told[1])) <= keys.HEADER_BYTES
 
 
 @pytest.mark.parametrize("label", ["application/json", "text/plain", "application/x-www-form-urlencoded", ""])

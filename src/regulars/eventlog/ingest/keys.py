@@ -34,8 +34,8 @@ class WriteKeys:
 
     def __init__(self, load: Callable[[], dict[str, int]] = from_database) -> None:
         self._load = load
-        self._ids: dict[str, int] = {}
-        self._of_header: dict[bytes, int] = {}
+        # Ids by key, and by header: replaced together, so that a revoked key isn't put among the headers of new keys.
+        self._told: tuple[dict[str, int], dict[bytes, int]] = {}, {}
         self._looked = self._excused = float("-inf")
         self._known = False  # whether the last look saw the keys
         self._starting = threading.Lock()
@@ -43,7 +43,8 @@ class WriteKeys:
 
     def of_header(self, authorization: bytes) -> int | None:
         """The id for a Basic Authorization header "KEY:" (a Bearer KEY is taken too); None too while keys are stale."""
-        known = self._of_header.get(authorization)
+        ids, headers = self._told
+        known = headers.get(authorization)
         if self._older(FRESH_SECONDS):
             if self._older(STALE_SECONDS):
                 return None  # nobody sent anything for a while: `freshen` first
@@ -51,29 +52,18 @@ class WriteKeys:
         if known is not None:
             return known
         key = key_in(authorization)
-        found = self._ids.get(key) if key else None
+        found = ids.get(key) if key else None
         if found is not None and len(authorization) <= HEADER_BYTES:
-            if len(self._of_header) >= HEADERS:
-                self._of_header = {}
-            self._of_header[authorization] = found
+            if len(headers) >= HEADERS:
+                headers.clear()
+            headers[authorization] = found
         return found
 
     def of_key(self, key: str) -> int | None:
         """The id of the key, or None."""
         if self._older(FRESH_SECONDS):
             self._look_in_background()
-        return self._ids.get(key)
-
-    async def freshen(self) -> None:
-        """Before a request is answered: no key counts that nobody has looked for within STALE_SECONDS."""
-        if self._older(STALE_SECONDS):
-            looking = asyncio.create_task(asyncio.to_thread(self._look))
-            await asyncio.wait({looking}, timeout=PATIENCE)
-            if not looking.done():
-                self._excused = time.monotonic()
-
-    def _older(self, seconds: float) -> bool:
-        return time.monotonic() - max(self._looked, self._excused) > seconds
+        return self._told[0].get(key)
 
     async def freshen(self) -> None:
         """Before a request is answered: no key counts that nobody has looked for within STALE_SECONDS."""
@@ -109,8 +99,8 @@ class WriteKeys:
             _log.exception("The write keys couldn't be read")
             self._known = False
         else:
-            if fresh != self._ids:
-                self._ids, self._of_header = fresh, {}
+            if fresh != self._told[0]:
+                self._told = fresh, {}
             self._known = True
         self._looked = time.monotonic()
         done.set_result(None)
