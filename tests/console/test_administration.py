@@ -203,6 +203,7 @@ FORMS = [
     ("/staff", {"name": "", "email": "nobody@", "role": "king", "password": "short"},
      ["name", "email", "role", "password"]),
     ("/keys/api", {"name": ""}, ["name", "scopes"]),
+    ("/me", {"present": "not it", "password": "short"}, ["present", "password"]),
     ("/webhooks/new", {"url": "ftp://x", "name": "x" * 101, "which": "some", "others": "Nothing Of The Kind"},
      ["url", "name", "events"]),
     ("/customers/add", {"name": "x" * 201, "phone": "12", "email": "nobody@", "city": "x" * 101},

@@ -1,6 +1,9 @@
 """Live events, quarantine with repair and replay, the catalogue, and the subscribers of the log."""
 
+import html
 import json
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from django.test import Client
 from regulars.accounts.actors import SYSTEM
 from regulars.accounts.services import add_write_key
 from regulars.catalog import Fault
+from regulars.customers.services import Claim, resolve
 from regulars.eventlog import queries
 from regulars.eventlog.quarantine import BadEvent, put
 from regulars.eventlog.services import NewEvent, append
@@ -44,6 +48,19 @@ def test_what_arrived_is_listed_newest_first_and_looked_into(admin: Client) -> N
     assert said.index("Complaint Filed") < said.index("Order Completed")
     inside = admin.get("/events/m0").content.decode()
     assert "王芳" in inside and "curl " in inside and "&quot;order_id&quot;: &quot;A0&quot;" in inside
+
+
+def test_a_copied_command_names_the_customer_where_it_is_known_and_may_be_seen(admin: Client, as_role: Any) -> None:
+    now = clock.now()
+    (who,) = resolve([Claim((("user_id", "o'neil $(x)"), ("phone", "13800138009")), {}, now)])
+    append([NewEvent("m0", "Cup Broken", who, now, now, {}, {}, "track:1")])
+    (shown,) = re.findall(r'data-text="([^"]*)"', admin.get("/events/m0").content.decode())
+    command = shlex.split(html.unescape(shown))
+    assert command[2:4] == ["-u", "WRITEKEY:"]
+    body = json.loads(command[-1])
+    assert body["userId"] == "o'neil $(x)" and "anonymousId" not in body
+    said = as_role("analyst").get("/events/m0").content.decode()
+    assert "YOUR-CUSTOMER" in said and "neil" not in said
 
 
 def test_only_what_came_since_is_sent_to_a_page_that_waits(admin: Client) -> None:

@@ -41,6 +41,9 @@ def _with_role(role: str) -> str:
     return role
 
 
+_NOT_PRESENT = Text("This isn't your present password.", "当前密码不正确。")
+
+
 def _checked_password(password: str, staff: Staff) -> None:
     try:
         validate_password(password, staff)
@@ -114,6 +117,19 @@ def set_password(*, id: int, password: str, by: Actor) -> None:
     staff.set_password(password)
     staff.save()
     audit(by=by, action="Password Set", object_kind="staff", object_id=id)
+
+
+def change_password(*, present: str, password: str, by: Actor) -> None:
+    """One's own, by whoever knows the present one. Raises Invalid for both at once, with `present` and `password`."""
+    assert by.kind == "staff" and by.id is not None
+    staff, faults = Staff.objects.get(id=by.id), Faults()
+    with faults.caught():
+        if not staff.check_password(present):
+            raise Invalid("password", _NOT_PRESENT, field="present")
+    with faults.caught():
+        _checked_password(password, staff)
+    faults.tell()
+    set_password(id=staff.pk, password=password, by=by)
 
 
 @transaction.atomic

@@ -19,6 +19,7 @@ LABELS = {
     "Request body": "请求正文", "required": "必填", "Responses": "响应", "Response": "响应", "Code": "状态码",
     "Details": "详情", "Links": "链接", "No links": "无", "Media type": "媒体类型",
     "Controls": "控制", "header.": "请求头。", "Example Value": "示例值", "Schema": "结构", "Schemas": "数据结构",
+    "Operations": "接口",
     "Headers:": "响应头：", "Type": "类型", "Curl": "Curl 命令", "Request URL": "请求地址",
     "Server response": "服务器响应", "Response body": "响应正文",
     "Response headers": "响应头", "Request duration": "耗时", "Download": "下载",

@@ -59,6 +59,20 @@ def last_position() -> int:
     return Numbering.objects.filter(id=1).values_list("last", flat=True).first() or 0
 
 
+def newest_of(record_ids: Collection[int], *, after: int) -> int | None:
+    """The position of the newest event of these records beyond `after`, if there is one; of one that isn't numbered
+    yet, the least that it can get.
+    """
+    last = last_position()
+    found = None
+    theirs = Event.objects.filter(record_id__in=record_ids)
+    if last > after:
+        found = theirs.filter(position__gt=after).aggregate(newest=Max("position"))["newest"]
+    if found is None and connection.vendor != "sqlite" and theirs.filter(position=None).exists():
+        return last + 1
+    return found
+
+
 def first_position() -> int:
     """The position of the oldest event that is kept; one beyond the last when none is."""
     found = Event.objects.filter(position__gt=0).order_by("position").values_list("position", flat=True).first()

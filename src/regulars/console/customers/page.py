@@ -17,7 +17,7 @@ from regulars.analytics import rfm
 from regulars.console import charts, explanations, formatting
 from regulars.console.customers import parts
 from regulars.console.customers import timeline as telling
-from regulars.console.requests import ConsoleRequest, page
+from regulars.console.requests import ConsoleRequest, number, page
 from regulars.customers import queries, services, spoken
 from regulars.customers.identities import KINDS
 from regulars.customers.profiles import FIELDS, GENDERS
@@ -42,19 +42,9 @@ def customer(request: ConsoleRequest, id: int) -> HttpResponse:
 def shown(request: ConsoleRequest, id: int, problem: Problem | None = None, form: str = "") -> HttpResponse:
     """The whole page; `form` is the one that `problem` belongs to, opened again with what was typed."""
     profile = queries.get(id)
-    snapshot = warehouse.snapshot()
-    scores = warehouse.customer.scores(snapshot, id)
-    context: dict[str, Any] = {
-        "profile": profile,
+    context: dict[str, Any] = _figures(profile) | {
         "card": profile.card,
         "erased": profile.erased_at,
-        "scores": scores,
-        "reasons": reasons(scores) if scores and scores.leaving else [],
-        "mood": warehouse.customer.mood(snapshot, id),
-        "own_rhythm": bool(scores and scores.orders)
-        and warehouse.customer.visits(snapshot, id) >= explanations.cutoffs().own_rhythm_visits,
-        "meaning": rfm.MEANING.get(scores.rfm_group or "") if scores else None,
-        "spend": _spend(snapshot, id) if scores and scores.orders else None,
         "problem": problem,
         "form": form,
         "contested": isinstance(problem, services.Contested),
@@ -69,6 +59,34 @@ def shown(request: ConsoleRequest, id: int, problem: Problem | None = None, form
     context |= tags_context(id) | merges_context(id)
     context |= _timeline(request, profile.records, id)
     return render(request, "console/customers/page.html", context, status=problem.status if problem else 200)
+
+
+def _figures(profile: queries.Profile) -> dict[str, Any]:
+    """What the warehouse says of a customer, and the position of the log that it has to be judged at to be all true."""
+    snapshot, id = warehouse.snapshot(), profile.id
+    scores = warehouse.customer.scores(snapshot, id)
+    return {
+        "profile": profile,
+        "awaited": warehouse.customer.awaited(snapshot, id, profile.records),
+        "scores": scores,
+        "reasons": reasons(scores) if scores and scores.leaving else [],
+        "mood": warehouse.customer.mood(snapshot, id),
+        "own_rhythm": bool(scores and scores.orders)
+        and warehouse.customer.visits(snapshot, id) >= explanations.cutoffs().own_rhythm_visits,
+        "meaning": rfm.MEANING.get(scores.rfm_group or "") if scores else None,
+        "spend": _spend(snapshot, id) if scores and scores.orders else None,
+    }
+
+
+@page(capability="customers.view")
+def figures(request: ConsoleRequest, id: int) -> HttpResponse:
+    """Asked by a page that shows figures of before: nothing until those it waits for are there."""
+    profile = queries.get(id)
+    snapshot, until = warehouse.snapshot(), number(request.GET.get("awaited"))
+    awaited = warehouse.customer.awaited(snapshot, profile.id, profile.records)
+    if awaited is not None and (until is None or snapshot.judged < until):
+        return HttpResponse(status=204)
+    return render(request, "console/customers/_figures.html", _figures(profile))
 
 
 def reasons(scores: Scores) -> list[str]:

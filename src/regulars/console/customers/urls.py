@@ -21,6 +21,7 @@ urlpatterns = [
     path("/shared/<int:id>/settle", sharing.settle, name="settle"),
     path("/shared/<int:id>/again", sharing.ask_again, name="ask-again"),
     path("/<int:id>", page.customer, name="page"),
+    path("/<int:id>/figures", page.figures, name="figures"),
     path("/<int:id>/timeline", page.timeline, name="timeline"),
     path("/<int:id>/orders", page.orders, name="orders"),
     path("/<int:id>/identity", page.identity, name="identity"),

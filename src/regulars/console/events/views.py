@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,7 +15,7 @@ from regulars import catalog
 from regulars.accounts.queries import api_keys, names_of, write_keys
 from regulars.console.requests import back, number, numbers, page
 from regulars.console.toasts import toast
-from regulars.customers.queries import by_ids
+from regulars.customers.queries import IdentityRow, by_ids, identities
 from regulars.eventlog import dispatch, queries
 from regulars.eventlog import quarantine as aside
 from regulars.eventlog.rows import EventRow
@@ -58,12 +59,16 @@ def _keys() -> dict[str, str]:
     return {f"track:{key.pk}": key.name for key in write_keys()} | {f"api:{key.pk}": key.name for key in api_keys()}
 
 
-def as_curl(row: EventRow, host: str) -> str:
-    """A command that sends this event again as a new one (the write key is left to fill in)."""
+def as_curl(row: EventRow, host: str, known: Sequence[IdentityRow] = ()) -> str:
+    """A command that sends this event again as a new one, of the customer with these `known` identities (the write key
+    is left to fill in).
+    """
     body: dict[str, Any] = {"event": row.name, "properties": row.properties, "timestamp": row.at.isoformat()}
     body |= {key: row.context[key] for key in ("userId", "anonymousId") if key in row.context}
     if "userId" not in body and "anonymousId" not in body:
-        body["anonymousId"] = "YOUR-CUSTOMER"
+        of = {one.kind: one.value for one in reversed(known) if not one.shared}
+        name = "userId" if "user_id" in of else "anonymousId"
+        body[name] = of.get("user_id") or of.get("anonymous_id") or "YOUR-CUSTOMER"
     said = json.dumps(body, ensure_ascii=False)
     return f"curl {host}/v1/track -u WRITEKEY: -H 'Content-Type: application/json' -d {shlex.quote(said)}"
 
@@ -73,13 +78,16 @@ def event(request: HttpRequest, message_id: str) -> HttpResponse:
     """Inside one event."""
     row = queries.by_message_id(message_id)
     cards = by_ids([row.record_id] if row.record_id else [])
+    card = cards.get(row.record_id) if row.record_id else None
+    # Whole identities are for those who may also have them shown on the customer's page.
+    known = identities(card.id) if card and request.actor.may("customers.edit") else []  # type: ignore[attr-defined]
     filled = {
         "row": row,
-        "card": cards.get(row.record_id) if row.record_id else None,
+        "card": card,
         "known": catalog.CATALOG.get(row.name),
         "keys": _keys(),
         "who": names_of({row.actor}).get(row.actor, "") if row.actor else "",
-        "curl": as_curl(row, request.build_absolute_uri("/").rstrip("/")),
+        "curl": as_curl(row, request.build_absolute_uri("/").rstrip("/"), known),
     }
     return render(request, "console/events/event.html", filled)
 

@@ -121,9 +121,8 @@ def me(request: ConsoleRequest) -> HttpResponse:
 def _change_password(request: ConsoleRequest) -> None:
     staff = request.user
     assert staff.is_authenticated
-    if not staff.check_password(request.POST.get("present", "")):
-        raise Invalid("password", Text("This isn't your present password.", "当前密码不正确。"), field="present")
-    services.set_password(id=staff.pk, password=request.POST.get("password", ""), by=request.actor)
+    given = request.POST.get
+    services.change_password(present=given("present", ""), password=given("password", ""), by=request.actor)
     staff.refresh_from_db()
     login(request, staff)  # the session would end with the old password
 

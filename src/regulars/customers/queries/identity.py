@@ -83,7 +83,7 @@ def identities_of(customer_ids: Collection[int]) -> dict[int, list[IdentityRow]]
 
 @dataclass(frozen=True, slots=True)
 class SharedIdentity:
-    """`seen_with`: how many of each kind it came together with, at least."""
+    """`seen_with`: how many of each kind it came together with until it was flagged; then nobody counts any more."""
 
     id: int
     kind: str

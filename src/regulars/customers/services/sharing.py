@@ -1,6 +1,7 @@
 """Identities flagged as shared, looked at by a person."""
 
 from django.db import transaction
+from django.db.models.functions import Coalesce
 
 from regulars.accounts.actors import Actor
 from regulars.accounts.services import audit
@@ -21,9 +22,8 @@ def settle_identity(*, identity_id: int, shared: bool, by: Actor) -> None:
     by.require("customers.merge")
     if not Identity.objects.filter(id=identity_id).exists():
         raise NotFound("identity", _NO_IDENTITY)
-    Identity.objects.filter(id=identity_id).update(
-        shared=shared, settled=True, flagged_at=clock.now() if shared else None
-    )
+    # When it was flagged stays there: whoever takes the answer back finds the question where it was.
+    Identity.objects.filter(id=identity_id).update(shared=shared, settled=True)
     begin_generation()
     action = "Identity Is Shared" if shared else "Identity Is One Person's"
     audit(by=by, action=action, object_kind="identity", object_id=identity_id)
@@ -34,7 +34,7 @@ def ask_again(*, identity_id: int, by: Actor) -> None:
     """Take back what was said of a settled identity: it counts as shared until somebody says otherwise."""
     by.require("customers.merge")
     waiting = Identity.objects.filter(id=identity_id, settled=True)
-    if not waiting.update(shared=True, settled=False, flagged_at=clock.now()):
+    if not waiting.update(shared=True, settled=False, flagged_at=Coalesce("flagged_at", clock.now())):
         raise NotFound("identity", _NO_IDENTITY)
     begin_generation()
     audit(by=by, action="Identity Asked About Again", object_kind="identity", object_id=identity_id)

@@ -1,8 +1,10 @@
 """One customer: scores, orders, mood."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from regulars.eventlog import queries as log
 from regulars.kernel import clock
 from regulars.warehouse.queries.customers import Scores, scores_of
 from regulars.warehouse.queries.snapshot import Page, Snapshot, key_of, values_of
@@ -52,6 +54,31 @@ class Mood:
 
 def scores(snapshot: Snapshot, customer_id: int) -> Scores | None:
     return scores_of(snapshot, [customer_id]).get(customer_id)
+
+
+def awaited(snapshot: Snapshot, customer_id: int, records: Collection[int]) -> int | None:
+    """Where `Snapshot.judged` has to be for the figures of this customer, who has these `records`, to know all that
+    has happened; None when they do.
+    """
+    taken = snapshot.value("position", 0)
+    coming = log.newest_of(records, after=taken)
+    if coming is not None:
+        return coming
+    # After a merge or its undoing, what the warehouse takes for theirs differs for a moment.
+    mine = "record_id IN (SELECT unnest(?::BIGINT[]))"
+    known = dict(
+        snapshot.read(
+            f"SELECT record_id, customer_id FROM records WHERE customer_id = ? OR {mine}",  # noqa: S608
+            [customer_id, list(records)],
+        )
+    )
+    if any((root == customer_id) != (record in records) for record, root in known.items()):
+        return int(taken) + 1
+    found = snapshot.read(
+        f"SELECT max(position) FROM pending WHERE position > ? AND {mine}",  # noqa: S608
+        [snapshot.judged, list(known)],
+    )[0][0]
+    return None if found is None else int(found)
 
 
 def visits(snapshot: Snapshot, customer_id: int) -> int:

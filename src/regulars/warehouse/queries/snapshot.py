@@ -87,6 +87,11 @@ class Snapshot:
         """Whether what pages ask of much history was answered in advance."""
         return bool(self._kept)
 
+    @property
+    def judged(self) -> int:
+        """The position in the log up to which customers were judged when one last was."""
+        return int(max(self.value("judged", 0), self.value("lived", 0)))  # of a file, of a lake
+
     def value(self, key: str, default: Any = None) -> Any:
         """What the refresh kept by this name: "thresholds", "clv", "figures" …"""
         return engine.meta(key, default, pen=self._cursor)

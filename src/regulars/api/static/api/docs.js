@@ -21,15 +21,25 @@ if (Object.keys(labels).length) {
 }
 
 // An operation's path is a link within its button, which readers and the keyboard can't tell apart: a text is enough.
-const plainPaths = ({ React }) => ({
-  wrapComponents: { DeepLink: () => ({ text }) => React.createElement("span", null, text) },
+const mended = ({ React }) => ({
+  wrapComponents: {
+    DeepLink: () => ({ text }) => React.createElement("span", null, text),
+    // Headings of groups are of the third level: one of the second, for readers alone, stands between them and the first.
+    operations: (Operations) => (given) =>
+      React.createElement(
+        React.Fragment,
+        null,
+        React.createElement("h2", { className: "unseen" }, labels.Operations || "Operations"),
+        React.createElement(Operations, given),
+      ),
+  },
 });
 
 SwaggerUIBundle({
   spec: told("description"),
   dom_id: "#swagger-ui",
   presets: [SwaggerUIBundle.presets.apis],
-  plugins: [plainPaths],
+  plugins: [mended],
   docExpansion: "list",
   deepLinking: true,
   persistAuthorization: true,

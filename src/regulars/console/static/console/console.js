@@ -16,8 +16,10 @@
     if (zone) location.replace("?zone=" + encodeURIComponent(zone));
   }
 
-  // --- toasts: what was done goes away by itself, unless it can be undone or is a fault; hovering keeps it.
+  // --- toasts: what was done goes away by itself, hovering or focus keeps it. What can be undone or leads on stays until
+  // it is closed, the page is left, or MOST newer ones have come: nobody has to be quick.
   // Each undoes its own deed; what a later deed on the same thing has overtaken withdraws.
+  var MOST = 4;
   function arm(toast) {
     if (toast.dataset.armed) return;
     toast.dataset.armed = "1";
@@ -25,12 +27,18 @@
       if (other !== toast && other.dataset.armed && other.dataset.about === toast.dataset.about) other.remove();
     });
     if (toast.classList.contains("toast-fault")) return;
-    var wait = toast.querySelector("form") ? 15000 : 6000;
+    if (toast.querySelector("form,a")) {
+      var lasting = Array.from(toasts.children).filter(function (one) { return one.querySelector("form,a"); });
+      lasting.slice(0, -MOST).forEach(function (one) { if (!one.matches(":hover,:focus-within")) one.remove(); });
+      return;
+    }
     var timer;
-    function start() { timer = setTimeout(function () { toast.remove(); }, wait); }
-    toast.addEventListener("mouseenter", function () { clearTimeout(timer); });
-    toast.addEventListener("focusin", function () { clearTimeout(timer); });
+    function start() { clearTimeout(timer); timer = setTimeout(function () { toast.remove(); }, 6000); }
+    function stay() { clearTimeout(timer); }
+    toast.addEventListener("mouseenter", stay);
+    toast.addEventListener("focusin", stay);
     toast.addEventListener("mouseleave", start);
+    toast.addEventListener("focusout", start);
     start();
   }
   if (toasts) {
@@ -38,7 +46,23 @@
       .observe(toasts, { childList: true });
     toasts.querySelectorAll("[data-toast]").forEach(arm);
   }
-  on("click", "[data-toast-close]", function (e, button) { button.closest("[data-toast]").remove(); });
+  function close(toast) {
+    var had = toast.contains(document.activeElement);
+    toast.remove();
+    if (had && outside.isConnected) outside.focus();
+  }
+  var outside = document.body; // where the focus last was but for toasts
+  document.addEventListener("focusin", function (e) { if (!toasts || !toasts.contains(e.target)) outside = e.target; });
+  on("click", "[data-toast-close]", function (e, button) { close(button.closest("[data-toast]")); });
+  // Ctrl-Z (⌘Z) anywhere but where one writes presses the newest Undo, which is far away by Tab; Escape closes its toast.
+  document.addEventListener("keydown", function (e) {
+    if (!toasts || document.querySelector("dialog[open]")) return;
+    if (e.key === "Escape" && toasts.contains(e.target)) close(e.target.closest("[data-toast]"));
+    if (!(e.ctrlKey || e.metaKey) || e.shiftKey || e.altKey || e.key.toLowerCase() !== "z") return;
+    if (e.target.closest("textarea,select,[contenteditable],input:not([type=checkbox],[type=radio])")) return;
+    var undo = Array.from(toasts.querySelectorAll("[data-undo]")).pop();
+    if (undo) { e.preventDefault(); undo.click(); }
+  });
   function say(text, kind) {
     var line = document.createElement("div");
     line.className = "toast-line toast-" + (kind || "fault");
@@ -94,7 +118,13 @@
   on("input", "[data-confirm]", function (e, input) {
     input.form.querySelector("[data-confirmed]").disabled = input.value.trim() !== input.dataset.confirm;
   });
-  // what a hover explains goes away with Escape
+  // explanations within what htmx brought; one that is open goes with its place, and with Escape
+  document.addEventListener("htmx:load", function (e) {
+    if (e.target !== document.body) e.target.querySelectorAll(".explained").forEach(function (b) { tabler.Popover.getOrCreateInstance(b); });
+  });
+  document.addEventListener("htmx:beforeSwap", function (e) {
+    e.detail.target.querySelectorAll(".explained[aria-describedby]").forEach(function (b) { tabler.Popover.getInstance(b).dispose(); });
+  });
   document.addEventListener("keydown", function (e) {
     if (e.key !== "Escape") return;
     document.querySelectorAll(".explained[aria-describedby]").forEach(function (b) { tabler.Popover.getInstance(b).hide(); });
@@ -266,7 +296,9 @@
   // its place among its neighbours; a fault first. Whoever is elsewhere by then stays there.
   var REACHED = "a[href],button,input:not([type=hidden]),select,textarea,summary,[tabindex]";
   function reached(part) {
-    var within = Array.from(part.querySelectorAll(REACHED)).filter(function (one) { return one.getClientRects().length; });
+    var within = Array.from(part.querySelectorAll(REACHED)).filter(function (one) {
+      return one.checkVisibility ? one.checkVisibility() : one.getClientRects().length; // in a closed details it has a place
+    });
     return part.matches(REACHED) ? [part].concat(within) : within;
   }
   function nowhere() { return !document.activeElement || document.activeElement === document.body; }
@@ -291,7 +323,9 @@
   document.addEventListener("keydown", function () { byKeyboard = true; }, true);
   document.addEventListener("pointerdown", function () { byKeyboard = false; }, true);
   on("submit", "form[method=post]:not([hx-post])", function (e, form) {
-    var dialog = form.closest("dialog"), part = form.closest("section[id]"), at = document.activeElement;
+    var at = document.activeElement;
+    if (toasts && toasts.contains(at)) at = outside;
+    var dialog = form.closest("dialog"), part = form.closest("section[id]") || at && at.closest("section[id]");
     if (!byKeyboard || !at || !(dialog || part || at.id)) return;
     var was = part && part.contains(at) ? placed(part, at) : { id: at.id };
     sessionStorage.setItem("regulars_stood", JSON.stringify(
