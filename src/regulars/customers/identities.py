@@ -198,8 +198,24 @@ def plain(kind: str, region: str = "CN") -> str:
     about: Any = phonenumbers.PhoneMetadata.metadata_for_region(region)
     if about is None or about.mobile is None or not about.mobile.national_number_pattern:
         return ""
-    code = f"\\+{about.country_code}|00{about.country_code}"
-    return f"({code}|{about.national_prefix or ''}|)({about.mobile.national_number_pattern})"
+    code, prefix = f"\\+{about.country_code}|00{about.country_code}", about.national_prefix or ""
+    own = f"({code}|{prefix}|)({about.mobile.national_number_pattern})"
+    if region in _LANDLINES:
+        own += f"|({code}|{prefix})({about.fixed_line.national_number_pattern})"
+    abroad = "|".join(_abroad(other) for other in _NEIGHBOURS if other != region)
+    return f"{own}|(\\+|00)({abroad})"
+
+
+_NEIGHBOURS = ("CN", "HK", "MO", "TW", "JP", "KR", "SG", "MY", "TH", "AU", "US", "GB", "FR", "DE")
+"""Whose numbers stand in the files of many. No more of them: each makes the expression slower."""
+_LANDLINES = frozenset({"CN", "GB", "FR", "JP"})
+"""Where a number of a fixed line is told by its form. In Germany it isn't: how long one may be depends on its place."""
+
+
+def _abroad(region: str) -> str:
+    """Mobile numbers of elsewhere behind + or 00."""
+    about: Any = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    return f"{about.country_code}({about.mobile.national_number_pattern})"
 
 
 def readings(text: str, *, region: str = "CN") -> list[tuple[str, str]]:
