@@ -139,3 +139,16 @@ def test_parquet_gives_times_in_utc_and_exact_decimals(tmp_path: Path) -> None:
         ["id", "at", "naive", "amount"],
         [("1", "2024-05-01 10:00:00Z", "2024-05-01 10:00:00", "0.10"), ("2", None, None, None)],
     )
+
+
+def test_of_a_workbook_the_first_sheet_with_a_table_is_read_not_its_cover(tmp_path: Path) -> None:
+    path = tmp_path / "two.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        cover = book.add_worksheet("说明")
+        cover.write_column(0, 0, ["本文件由收银系统导出", "请勿修改"])
+        book.add_worksheet("九月").write_row(0, 0, ["订单号", "金额"])
+        book.get_worksheet_by_name("九月").write_row(1, 0, ["1", 5])
+    assert (reading.layout(path).sheet, reading.layout(path, sheet="说明").headers) == (
+        "九月",
+        ["本文件由收银系统导出"],
+    )

@@ -112,12 +112,18 @@ def _excel_layout(path: str, sheet: str) -> dict[str, Any]:
     names = list(book.sheet_names)
     if sheet and sheet not in names:
         raise Refused("sheet")
+    best, most = None, 0  # the first with a table: a cover of notes has one column, a table several
     for name in [sheet] if sheet else names:
         rows = [row for _, row in zip(range(FIRST), _rows(book, name), strict=False)]
-        if any(any(cell.strip() for cell in row) for row in rows):
-            height = book.get_sheet_by_name(name).total_height
-            return {"sheets": names, "sheet": name, "rows": rows, "height": height}
-    raise Refused("empty")
+        width = max((sum(1 for cell in row if cell.strip()) for row in rows), default=0)
+        if min(width, 2) > most:
+            best, most = (name, rows), min(width, 2)
+        if most == 2:
+            break
+    if best is None:
+        raise Refused("empty")
+    name, rows = best
+    return {"sheets": names, "sheet": name, "rows": rows, "height": book.get_sheet_by_name(name).total_height}
 
 
 def _excel_rows(path: str, sheet: str) -> Iterator[list[Any]]:
