@@ -54,13 +54,15 @@ def net(now: queries.Snapshot) -> int:
     return sum(row.net for row in sales.by(now, dimension="store"))
 
 
-def told(now: queries.Snapshot) -> list[Any]:
+def told(now: queries.Snapshot) -> dict[Any, Any]:
     """Everything that is kept, as pages get it."""
-    heard: list[Any] = []
+    heard: dict[Any, Any] = {}
 
     def asking(snapshot: queries.Snapshot, question: Any, ask: Any) -> Any:
         rows = real(snapshot, question, ask)
-        heard.append((question, sorted(repr(list(row)) for row in rows)))
+        # Shorter series are parts of the longest, which is what is kept.
+        if question[0] != "series" or question[1] == queries.overview.LONGEST:
+            heard[question] = sorted(repr(list(row)) for row in rows)
         return rows
 
     real = moment.remembered

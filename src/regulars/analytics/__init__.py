@@ -35,7 +35,7 @@ revenue(by, since, until)            bucket, gross, refunded, net
 orders(by, since, until)             bucket, orders, anonymous
 average_order(by, since, until)      bucket, orders, spent, average
 buyers(by, since, until, kept)       bucket, buyers
-sales(by, since, until, kept)        bucket, gross, refunded, net, orders, anonymous, buyers, average
+sales(by, since, until, kept)        bucket, gross, refunded, net, orders, anonymous, buyers, priced, spent, average
 new_and_returning(by, since, until)  bucket, new_buyers, returning_buyers, new_gross, returning_gross, new_net,
                                      returning_net
 retention(as_of, since_month, kept)  cohort, months_since, customers, gross, net

@@ -127,7 +127,11 @@ def sales(*, by: Bucket = "day", since: int | None = None, until: int | None = N
     rows = ibis.union(*parts, distinct=False)
     sums = rows.group_by("bucket").aggregate(**{n: rows[n].sum() for n in names})
     mean = (sums.spent * 2 + sums.priced) // ibis.greatest(sums.priced * 2, 1)
-    return sums.mutate(average=ibis.ifelse(sums.priced > 0, mean, 0).cast("int64")).drop("priced", "spent")
+    # Of several days the average is told by these sums: spent ÷ priced.
+    found = sums.mutate(average=ibis.ifelse(sums.priced > 0, mean, 0).cast("int64"))
+    return found.select(
+        "bucket", "gross", "refunded", "net", "orders", "anonymous", "buyers", "priced", "spent", "average"
+    )
 
 
 def new_and_returning(*, by: Bucket = "month", since: int | None = None, until: int | None = None) -> ir.Table:

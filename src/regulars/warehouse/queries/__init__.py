@@ -54,9 +54,9 @@ def first_asked() -> Iterator[object]:
 def warm(snapshot: Snapshot) -> Iterator[object]:
     """Ask what pages ask of much history, a question at a time. Not the running day: that is told as it is."""
     with answers.folded(snapshot) as whole:
-        for days in overview.SPANS:
+        yield overview.series(whole, days=overview.LONGEST)
+        for days in (*overview.SPANS, *overview.ASKED):
             yield overview.figures(whole, days=days)
-        yield overview.series(whole, days=overview.SPANS[-1])
         yield from answers.warm(whole)
         for span, period in sales.SPANS.items():
             since, until = (None, None) if span is None else (whole.as_of - span, whole.as_of - 1)

@@ -88,11 +88,10 @@ def _lost(snapshot: Snapshot) -> str:
         WITH gone AS (SELECT * {gone}),
         theirs AS (SELECT record_id, customer_id, last_day FROM records JOIN gone USING (customer_id)),
         said AS (
-            SELECT customer_id, {last} FILTER (name = 'Survey Answered') AS answer,
+            SELECT customer_id,
+            {last} FILTER (name = 'Survey Answered' AND score IS NOT NULL AND category IN ('nps', 'csat')) AS answer,
             {last} FILTER (name = 'Complaint Filed') AS complaint
-            FROM events JOIN theirs USING (record_id)
-            WHERE {window} AND {telling}
-            AND (name = 'Complaint Filed' OR (score IS NOT NULL AND category IN ('nps', 'csat'))) GROUP BY 1),
+            FROM events JOIN theirs USING (record_id) WHERE {window} AND {telling} GROUP BY 1),
         returned AS (
             SELECT customer_id, max(day) AS day, coalesce(-sum(amount) FILTER (home), 0)::BIGINT AS amount
             FROM lines JOIN theirs USING (record_id) WHERE kind = 'refund' AND {window} GROUP BY 1),

@@ -92,6 +92,10 @@ class Snapshot:
         """The position in the log up to which customers were judged when one last was."""
         return int(max(self.value("judged", 0), self.value("lived", 0)))  # of a file, of a lake
 
+    def knows(self, question: Sequence[Any]) -> bool:
+        """Whether the answer came with the refresh, or is kept for those that come with the next one."""
+        return self.gathers or json.dumps(question) in self._kept
+
     def value(self, key: str, default: Any = None) -> Any:
         """What the refresh kept by this name: "thresholds", "clv", "figures" …"""
         return engine.meta(key, default, pen=self._cursor)
