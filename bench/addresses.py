@@ -18,6 +18,10 @@ FILTERS = (
     "csat=satisfied&said_since={since}&said_until={until}", "lost=1", "risk=1", "risk=1&group=champions",
     "anonymous=1", "orders_min=5&net_min=1000", "net_max=50", "recency_min=30&recency_max=60", "value_min=500",
     "chance_min=50", "chance_min=10&chance_max=90", "q={name}", "q={id}", "stage=dormant&store={store}&taste=quality",
+    "again=90", "again=60&stage=lost", "first={early}&again=90", "nps=detractors&stage=active", "csat=unsatisfied&risk=1",
+    "bought_category={category}&stage=lost", "bought_product={product}&mood=happy", "since={year}&until={until}",
+    "since={year}&until={until}&stage=active", "bought_category={category}&since={year}&until={until}",
+    "tag={tag}&risk=1", "tag={tag}&channel={channel}", "came={month}&mood=unhappy", "stage=active&mood=unhappy",
 )  # fmt: skip
 SORTS = ("net", "-orders", "-last_day", "last_day", "-first_day", "-p_alive", "-expected_value", "silent_days")
 KINDS = ("user_id", "member_card", "phone", "email", "anonymous_id")
@@ -60,6 +64,7 @@ API = (
        "/consents", "/notes")),
     "/api/v1/events", "/api/v1/events?event=Complaint+Filed", "/api/v1/events?limit=100",
     "/api/v1/figures", "/api/v1/figures?days=7", "/api/v1/figures?days=30", "/api/v1/figures?days=365",
+    "/api/v1/figures?days=11", "/api/v1/figures?days=300",
     "/api/v1/segments", *(f"/api/v1/segments/{key}/customers" for key in
                           ("stage:active", "stage:lost", "rfm:champions", "rfm:loyal")),
     "/api/v1/tags",
@@ -67,7 +72,9 @@ API = (
 FOLLOWED = (
     "/customers", *(f"/customers?sort={sort}" for sort in SORTS), "/customers?stage=dormant&sort=-last_day",
     "/customers?store={store}", "/customers?nps=any", "/customers?came={month}", "/customers?bought_category={category}",
-    "/customers?again=ever", "/customers?tag={tag}", "/customers?anonymous=1",
+    "/customers?again=ever", "/customers?again=90&sort=-last_day", "/customers?nps=promoters&sort=-orders",
+    "/customers?bought_channel={channel}&sort=p_alive", "/customers?sort=p_alive", "/customers?sort=first_day",
+    "/customers?tag={tag}", "/customers?anonymous=1",
     "/customers/{busy}", "/customers/{busy}?kind=orders", "/customers/{busy}/orders",
     "/insights/risk", "/insights/lost", "/events", "/events?name=Order+Completed", "/jobs?of=everybody", "/audit",
     "/audit?actor=staff:2", "/events/quarantine?code=required&field=order_id&name=Order+Completed",
@@ -111,7 +118,7 @@ def names(home: Path) -> dict[str, Any]:
     given: dict[str, Any] = {
         "id": one, "busy": busy, "visitor": visitor, "store": scores.store, "channel": bought[3],
         "order": bought[0], "product": bought[1], "category": bought[2], "name": customers.by_ids([one])[one].name[:2],
-        "month": f"{before:%Y-%m}", "early": f"{date(day.year - 1, day.month, 1):%Y-%m}", "since": f"{before}",
+        "month": f"{before:%Y-%m}", "early": f"{date(day.year - 1, day.month, 1):%Y-%m}", "since": f"{before}", "year": f"{clock.day_of(now.as_of - 365)}",
         "until": f"{clock.day_of(now.as_of - 1)}", "tag": "regular", "small_tag": "tag 7",
         "nps_store": warehouse.voice.nps_by_store(now)[0][0], "message": log.recent(limit=1)[0].message_id,
         "job": Job.objects.order_by("-id").values_list("id", flat=True).first() or "",
