@@ -211,3 +211,14 @@ def test_who_takes_names_for_numbers_is_warned_at_the_field(tmp_path: Path) -> N
     ((field, told),) = queries.preview(mapped(written(tmp_path, text), columns=columns)).doubts
     assert (field, told.en[:45]) == ("user_id", "These look like names (Anna Smith, Bo Li). Tw")
     assert told.zh.startswith("这些值看起来像姓名（Anna Smith、Bo Li）。")
+
+
+def test_orders_among_files_of_customers_are_pointed_out(tmp_path: Path) -> None:
+    text = "订单编号,付款时间,实付金额,姓名,手机号\n1,2026-11-01,10,李波,13800138000\n"
+    _, told = proposal(tmp_path, text, "customers")
+    assert told == [
+        "This file looks like orders (订单编号, 付款时间, 实付金额). "
+        "To bring the orders in too, begin again and choose Orders."
+    ]
+    people = "name,phone,birthday,city\nBo Li,13800138000,1990-01-01,Shanghai\n"
+    assert proposal(tmp_path, people, "customers")[1] == []

@@ -214,7 +214,29 @@ def guess(
     properties = tuple(
         headers[index] for index in free if headers[index] not in columns.values() and found[index].filled
     )[:50]
+    told += _orders_after_all(headers, found) if kind == "customers" else []
     return Mapping(kind=kind, columns=columns, properties=properties), told
+
+
+def _orders_after_all(headers: list[str], found: list[Content]) -> list[tuple[str, Text]]:
+    """A doubt where a file of customers names what only orders have: a number, a day and an amount."""
+    named: list[str] = []
+    for wanted in (("order_id",), ("at",), ("order_total", "line_total", "price")):
+        sure = (
+            header
+            for target in wanted
+            for header, content in zip(headers, found, strict=True)
+            if (rating := _rating(target, header)) > _BY_VALUES and _fits(target, header, content, rating)
+        )
+        named.append(next(sure, ""))
+    if not all(named):
+        return []
+    listed = Text(", ".join(named), "、".join(named))
+    text = Text(
+        "This file looks like orders ({columns}). To bring the orders in too, begin again and choose Orders.",
+        "这个文件看起来是订单（{columns}）。如需导入订单，请重新上传并选择“订单”。",
+    )
+    return [("file", text.filled(columns=listed))]
 
 
 def _by_content(columns: dict[str, str], free: list[int], headers: list[str], found: list[Content], kind: Kind) -> None:
