@@ -8,6 +8,7 @@ from django.test import Client
 
 from regulars.accounts import queries
 from regulars.accounts.models import AuditEntry
+from regulars.catalog import CATALOG
 
 
 @pytest.fixture
@@ -135,6 +136,14 @@ def test_the_audit_trail_pages_by_key_and_narrows(admin: Client, people: dict[st
     assert 'rel="next"' not in second
 
 
+def test_deeds_at_customers_can_be_chosen_in_the_audit_trail(admin: Client, people: dict[str, Any]) -> None:
+    from regulars.console.audit.words import DEEDS
+
+    shown = admin.get("/audit").content.decode()
+    assert [deed for deed in DEEDS if f'value="{deed}"' not in shown] == []
+    assert {"Customers Merged", "Customer Erased", "Consent Withdrawn"} <= set(DEEDS) <= set(CATALOG)
+
+
 def test_the_audit_trail_leads_only_where_its_reader_may_go(admin: Client, people: dict[str, Any]) -> None:
     AuditEntry.objects.create(actor="system", action="Staff Added", object_kind="staff", object_id="1")
     AuditEntry.objects.create(actor="system", action="Job Cancelled", object_kind="job", object_id="7")
@@ -158,6 +167,7 @@ def test_one_sees_ones_own_jobs_and_only_who_may_everybodys(admin: Client, actor
     assert "Cancelled" in admin.get(f"/jobs/{job.pk}").content.decode()
 
 
+@pytest.mark.usefixtures("home")
 def test_search_finds_pages_in_both_languages(admin: Client) -> None:
     for wanted in ("audit", "审计"):
         assert 'href="/audit"' in admin.get("/search", {"q": wanted}).content.decode()

@@ -85,11 +85,28 @@ def test_tags_views_imports_and_jobs_are_found_by_those_who_may_see_them(
     assert "数乌龙茶" in as_role("marketer", "zh").get("/search", {"q": "乌龙茶"}).content.decode()
 
 
+def test_staff_and_keys_are_found_by_who_manages_them(judged: dict[str, int], as_role: Any) -> None:
+    from regulars.accounts.actors import SYSTEM
+    from regulars.accounts.services import add_write_key
+
+    add_write_key(name="Oolong till", key="rw_oolong", by=SYSTEM)
+    assert _found(as_role("admin"), "oolong t") == {"Staff and keys": ["/keys"]}
+    assert _found(as_role("admin"), "agent@") == {"Staff and keys": ["/staff"]}
+    for role in ("marketer", "agent"):
+        assert "Staff and keys" not in _found(as_role(role), "oolong t") | _found(as_role(role), "agent@")
+
+
+def test_a_figure_is_found_by_what_pages_call_it(judged: dict[str, int], as_role: Any) -> None:
+    for wanted in ("net revenue", "净销售额"):
+        assert _found(as_role("manager"), wanted)["Figures"] == ["/insights/sales?show=net"]
+
+
 @pytest.mark.parametrize("wanted", ["Average order", "Order Completed", "audit", "nps"])
 def test_nothing_is_found_that_the_role_may_not_open(judged: dict[str, int], as_role: Any, wanted: str) -> None:
     assert _found(as_role("store"), wanted) == {}
 
 
+@pytest.mark.usefixtures("home")
 def test_a_page_that_isnt_open_to_the_role_is_told_where_nothing_else_is_found(people: Any, as_role: Any) -> None:
     said = as_role("agent").get("/search", {"q": "audit"}).content.decode()
     assert "“Audit trail” isn't open to your role (Service agent). Ask an admin." in html.unescape(said)

@@ -9,7 +9,8 @@ from django.db import connection
 
 from regulars.customers import queries
 from regulars.customers.bulk import insert
-from regulars.customers.models import Customer
+from regulars.customers.models import Customer, Identity
+from regulars.customers.profiles import name_rest
 from regulars.customers.queries import finding
 from regulars.customers.services import CustomerRow, import_customers, merge
 from regulars.eventlog.queries import recent
@@ -66,9 +67,14 @@ def test_a_customer_is_found_by_any_identity_number_and_name(comes: Comes, actor
         f"#{one}",
         "李",
         "李小龙",
+        "小龙",
+        "5678",
+        "138****5678",
     ):
         assert [card.id for card in queries.find(text)] == [one], text
     assert [card.id for card in queries.find("bruce")] == [two]
+    assert queries.find("5679") == [] and queries.find("139****5678") == []
+    assert queries.matching("小龙") == queries.matching("5678") == [one]
     assert queries.find("nobody") == [] and queries.find(" ") == []
     merge(source=one, target=two, by=actors["agent"])
     assert [card.id for card in queries.find("138 1234 5678")] == [two]
@@ -78,15 +84,32 @@ def test_a_customer_is_found_by_any_identity_number_and_name(comes: Comes, actor
 def test_finding_uses_indexes(db: None) -> None:
     insert(
         Customer,
-        ("id", "root_id", "created_at", "facts", "custom", "name", "name_key", "gender", "city", "language", "known"),
-        [(n, n, MONDAY, {}, {}, f"N{n}", f"n{n}", "", "", "", False) for n in range(1, 50_001)],
+        ("id", "root_id", "created_at", "facts", "custom", "name", "name_key", "name_rest", "gender", "city", "language",
+         "known"),
+        [(n, n, MONDAY, {}, {}, f"N{n}", f"n{n}", f"r{n}", "", "", "", False) for n in range(1, 50_001)],
+    )  # fmt: skip
+    insert(
+        Identity,
+        ("id", "kind", "value", "customer", "first_seen", "seen_with", "shared", "settled", "by"),
+        [(n, "phone", f"+8613800{n:06}", n, MONDAY, {}, False, False, "") for n in range(1, 50_001)],
     )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     assert [card.id for card in queries.find("n41234")] == [41234]
     assert [card.id for card in queries.find("49999")] == [49999]
-    plan = finding.named("n41").explain()
-    assert "customers_customer_name_key" in plan
+    assert [card.id for card in queries.find("r41234")] == [41234]
+    assert [card.id for card in queries.find("138****1234")] == [1234, 11234, 21234, 31234, 41234]
+    for column in ("name_key", "name_rest"):
+        assert f"customers_customer_{column}" in finding.beginning(column, "n41").explain()
+    assert "customers_last_four" in finding.ending("1234").explain()
+
+
+@pytest.mark.parametrize(
+    ("name", "rest"),
+    [("吴建超", "建超"), ("欧阳娜娜", "娜娜"), ("李波", "波"), ("Anna Maria SMITH", "smith"), ("Anna", ""), ("", "")],
+)
+def test_a_name_is_searched_by_what_comes_after_the_family_s_or_by_its_last_word(name: str, rest: str) -> None:
+    assert name_rest(name) == rest
 
 
 def test_cards_come_in_pages_for_many_and_for_merged_records(comes: Comes, actors: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from regulars.customers.bulk import pieces, rows, update
 from regulars.customers.models import Customer, Store
 
 _COLUMNS = (
-    "name", "name_key", "birthday", "gender", "city", "language", "home_store", "custom", "known",
+    "name", "name_key", "name_rest", "birthday", "gender", "city", "language", "home_store", "custom", "known",
 )  # fmt: skip
 _decode = msgspec.json.Decoder().decode
 
@@ -58,7 +58,8 @@ def _row(root: int, fields: dict[str, Any], stores: dict[str, int], known: bool)
     birthday = fields.get("birthday")
     name = fields.get("name", "")
     return (
-        name, profiles.name_key(name), date.fromisoformat(birthday) if birthday else None, fields.get("gender", ""),
-        fields.get("city", ""), fields.get("language", ""), stores.get(fields.get("home_store", "")),
+        name, profiles.name_key(name), profiles.name_rest(name), date.fromisoformat(birthday) if birthday else None,
+        fields.get("gender", ""), fields.get("city", ""), fields.get("language", ""),
+        stores.get(fields.get("home_store", "")),
         {field: value for field, value in fields.items() if field not in profiles.FIELDS}, known, root,
     )  # fmt: skip

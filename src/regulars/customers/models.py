@@ -28,6 +28,7 @@ class Customer(models.Model):
     facts: Any = models.JSONField(default=dict)
     name = models.CharField(max_length=200, blank=True)
     name_key = models.CharField(max_length=200, blank=True, db_index=True)
+    name_rest = models.CharField(max_length=200, blank=True, db_index=True)  # see profiles.name_rest
     birthday = models.DateField(null=True)
     gender = models.CharField(max_length=10, blank=True)
     city = models.CharField(max_length=100, blank=True)
@@ -38,6 +39,16 @@ class Customer(models.Model):
     identified_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     erased_at = models.DateTimeField(null=True)
+
+
+class LastFour(models.Func):
+    """The last four characters, in the words in which both databases know their index again."""
+
+    template = "substr(%(expressions)s, -4)"
+    output_field = models.CharField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **more: Any) -> Any:
+        return self.as_sql(compiler, connection, template="right(%(expressions)s, 4)", **more)
 
 
 class Identity(models.Model):
@@ -61,6 +72,7 @@ class Identity(models.Model):
         constraints = [models.UniqueConstraint(fields=["kind", "value"], name="customers_identity_once")]
         indexes = [
             models.Index(fields=["flagged_at"], condition=models.Q(shared=True), name="customers_shared"),
+            models.Index(LastFour("value"), name="customers_last_four"),
         ]
 
 

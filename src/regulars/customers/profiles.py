@@ -191,3 +191,21 @@ def folded(facts: Iterable[tuple[int, Facts]]) -> dict[str, Any]:
 def name_key(name: str) -> str:
     """What a search for a name compares: without case and width."""
     return cleaned(name).casefold()[:200]
+
+
+_LONG = (
+    "欧阳上官司马诸葛夏侯皇甫尉迟公孙慕容司徒令狐东方南宫长孙宇文端木独孤西门百里呼延歐陽司馬諸葛長孫東方南宮獨孤西門"
+)
+_FAMILY_NAMES = frozenset(_LONG[at : at + 2] for at in range(0, len(_LONG), 2))
+"""Chinese family names of two characters."""
+
+
+def name_rest(name: str) -> str:
+    """What else people search by: the last word of a name, of one without spaces that isn't written in Latin letters
+    what comes after the family name; "" where that is nothing."""
+    key = name_key(name)
+    if " " in key:
+        return key.rsplit(" ", 1)[1]
+    if not key or key[0] < "\u2e80":
+        return ""
+    return key[2 if key[:2] in _FAMILY_NAMES and len(key) > 2 else 1 :]

@@ -4,7 +4,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from regulars.accounts.queries import audit, names_of, staff
-from regulars.console.audit.words import ACTIONS, OBJECTS, link, said
+from regulars.console.audit.words import ACTIONS, DEEDS, OBJECTS, link, said
 from regulars.console.requests import ConsoleRequest, number, page
 
 SIZE = 50
@@ -33,7 +33,7 @@ def trail(request: ConsoleRequest) -> HttpResponse:
         "chosen": OBJECTS.get(given["object_kind"], given["object_kind"]),
         "following": entries[SIZE - 1].pk if len(entries) > SIZE else None,
         "people": [(f"staff:{person.pk}", person.name) for person in staff()],
-        "actions": sorted(ACTIONS.items(), key=lambda pair: str(pair[1])),
+        "actions": sorted(((one, said(one)) for one in (*DEEDS, *ACTIONS)), key=lambda pair: str(pair[1])),
         "narrowed": any(given.values()),
     }
     return render(request, "console/audit/list.html", context)

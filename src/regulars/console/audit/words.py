@@ -47,6 +47,11 @@ ACTIONS: dict[str, Text] = {
     "Webhook Resent": Text("Sent a webhook again", "重新发送 Webhook"),
     "Webhook Secret Renewed": Text("Renewed a webhook's secret", "更换 Webhook 密钥"),
 }
+DEEDS = (
+    "Customers Merged", "Customers Unmerged", "Customer Erased", "Profile Updated", "Identity Added",
+    "Identity Removed", "Consent Given", "Consent Withdrawn", "Consent Undone", "Tag Added", "Tag Removed",
+)  # fmt: skip
+"""What is done to a customer and is an event too."""
 OBJECTS: dict[str, Text] = {
     "staff": Text("staff", "员工"),
     "write key": Text("write key", "写入密钥"),

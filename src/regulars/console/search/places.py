@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from regulars import catalog
+from regulars.accounts import queries as accounts
 from regulars.accounts.actors import Actor
 from regulars.analytics import lifecycle, metrics, rfm, traits
 from regulars.console import explanations, formatting, navigation
@@ -65,6 +66,14 @@ ALSO: dict[str, Text] = {
     "settings:page": Text("country, currency, time zone, cut-offs, names", "国家、地区、货币、时区、阈值、名称"),
     "staff:list": Text("users, accounts, password, permissions", "用户、账号、密码、权限"),
     "audit:list": Text("log, who did what", "日志、操作记录"),
+}
+# Figure → what pages call it, or a part of it, besides.
+CALLED: dict[str, Text] = {
+    "revenue": Text("net revenue, revenue, gross sales", "净销售额、净额"),
+    "buyers": Text("new buyers, customers who bought", "新客、购买人数"),
+    "retention": Text("cohorts, come back", "同期群、回购"),
+    "second_order": Text("repeat rate, second purchase", "复购率、二次购买"),
+    "warnings": Text("at risk, about to leave", "即将流失、风险"),
 }
 # Figures of a customer → by which column their list sorts them.
 SORTED = {"net": "net", "p_alive": "p_alive", "expected_value": "expected_value"}
@@ -132,7 +141,7 @@ def figures(typed: str, actor: Actor) -> Iterator[Place]:
         pages = {entry.view: entry.text for section in navigation.SECTIONS for entry in section.entries}
         for key, (view, query) in FIGURES.items():
             name = metrics.METRICS[key].name
-            if _said(name, wanted) or wanted == key:
+            if _said(name, wanted) or wanted == key or _begins(CALLED.get(key), wanted):
                 page = pages.get(view) or pages[navigation.BELOW[view]]
                 yield Place(str(name), str(page), reverse(view) + (f"?{query}" if query else ""), "chart-line")
     if actor.may("customers.view"):
@@ -185,12 +194,27 @@ def work(typed: str, actor: Actor) -> Iterator[Place]:
             yield Place(str(job.title), note, reverse("jobs:page", args=[job.id]), "progress")
 
 
+def team(typed: str, actor: Actor) -> Iterator[Place]:
+    """Staff and keys, for those who manage them: there are few."""
+    if actor.may("staff.edit"):
+        for person in accounts.staff():
+            if _said(person.name, typed.casefold()) or _said(person.email, typed.casefold()):
+                yield Place(person.name, person.email, reverse("staff:list"), "user-cog")
+    if actor.may("keys.edit"):
+        made = [(key.name, key.created_at) for key in accounts.write_keys()]
+        made += [(key.name, key.created_at) for key in accounts.api_keys()]
+        for name, at in made:
+            if _said(name, typed.casefold()):
+                yield Place(name, formatting.day(at), reverse("keys:list"), "key")
+
+
 KINDS: tuple[tuple[str, Text, Callable[[str, Actor], Iterator[Place]]], ...] = (
     ("orders", Text("Orders", "订单"), orders),
     ("lists", Text("Lists of customers", "客户列表"), lists),
     ("figures", Text("Figures", "指标"), figures),
     ("pages", Text("Pages", "页面"), pages),
     ("events", Text("Events", "事件"), events),
+    ("team", Text("Staff and keys", "员工与密钥"), team),
     ("imports", Text("Imports", "导入"), files),
     ("jobs", Text("Jobs", "任务"), work),
 )

@@ -1,13 +1,14 @@
 """Finding customers: by an identity, by what somebody types, page after page."""
 
+import re
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from regulars.accounts.queries import business
 from regulars.customers.identities import RANK, normalised, readings
-from regulars.customers.models import Customer, Identity, Tagging
+from regulars.customers.models import Customer, Identity, LastFour, Tagging
 from regulars.customers.profiles import name_key
 from regulars.customers.queries.profile import Card, by_ids
 from regulars.kernel.errors import NotFound
@@ -24,21 +25,18 @@ def with_identity(kind: str, value: str) -> int:
 
 
 def find(text: str, *, limit: int = 20) -> list[Card]:
-    """Customers whose number or any identity is exactly this, then those whose name begins so. Indexed: a million
-    customers don't slow it down.
+    """Customers whose number or any identity is exactly this, then those whose name, or its last part, begins so, then
+    those whose phone ends so. Indexed: a million customers don't slow it down.
     """
     found: dict[int, None] = {}
-    identities, numbered, names = _readings(text)
+    identities, others = _readings(text)
     if identities is not None:
         rows = identities.values_list("kind", "customer__root_id")
         for _, root in sorted(rows, key=lambda row: RANK[row[0]]):
             found[root] = None
-    if numbered is not None:
-        for root in numbered.values_list("root_id", flat=True):
-            found[root] = None
-    if names is not None:
-        for root in names.values_list("root_id", flat=True)[: limit * 2]:
-            found[root] = None
+    for other in others:
+        if len(found) < limit:
+            found |= dict.fromkeys(other.values_list("root", flat=True)[: limit * 2])
     ids = list(found)[:limit]
     cards = by_ids(ids)
     return [cards[id] for id in ids if id in cards]
@@ -50,19 +48,24 @@ def matching(text: str) -> list[int]:
 
 
 def _all_of(text: str) -> QuerySet[Customer]:
-    identities, numbered, names = _readings(text)
-    roots: list[QuerySet[Any, Any]] = []
+    identities, others = _readings(text)
+    roots: list[QuerySet[Any, Any]] = [rows.order_by().values("root") for rows in others]
     if identities is not None:
         roots.append(identities.values("customer__root_id"))
-    roots += [rows.order_by().values("root_id") for rows in (numbered, names) if rows is not None]
     if not roots:
         return Customer.objects.none()
     # By union each part uses its index; joined by OR SQLite may walk through all customers.
     return Customer.objects.filter(id__in=roots[0].union(*roots[1:]) if roots[1:] else roots[0])
 
 
-def _readings(text: str) -> tuple[QuerySet[Identity] | None, QuerySet[Customer] | None, QuerySet[Customer] | None]:
-    """As identities, as a number, as the beginning of names; None where it can't be one."""
+_HIDDEN = re.compile(r"\+?(\d*)\*+(\d{4})")
+"""A phone as lists show it (identities.masked)."""
+
+
+def _readings(text: str) -> tuple[QuerySet[Identity] | None, list[QuerySet[Any]]]:
+    """As identities, None where it can't be one; and as whatever else it may be, each with the column `root`: a
+    customer's number, the beginning of names and of their last parts, the end of phones.
+    """
     text = text.strip()
     wanted = Q()
     for kind, value in readings(text, region=business().region) if text else ():
@@ -70,18 +73,30 @@ def _readings(text: str) -> tuple[QuerySet[Identity] | None, QuerySet[Customer] 
     digits = text.lstrip("#")
     number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
     key = name_key(text)
-    return (
-        Identity.objects.filter(wanted) if wanted else None,
-        None if number is None else Customer.objects.filter(id=number),
-        named(key) if key else None,
-    )
+    others: list[QuerySet[Any]] = [] if number is None else [Customer.objects.filter(id=number)]
+    others += [beginning("name_key", key), beginning("name_rest", key)] if key else []
+    others = [rows.annotate(root=F("root_id")) for rows in others]
+    hidden = _HIDDEN.fullmatch(text)
+    if hidden or (number is not None and len(text) == 4):
+        first, last = hidden.groups() if hidden else ("", text)
+        phones = ending(last).filter(value__contains=first) if first else ending(last)
+        others.append(phones.annotate(root=F("customer__root_id")))
+    return Identity.objects.filter(wanted) if wanted else None, others
 
 
-def named(key: str) -> QuerySet[Customer]:
-    """Names that begin so. A range where that is what the index is ordered by; LIKE has an index on PostgreSQL."""
+def beginning(column: str, key: str) -> QuerySet[Customer]:
+    """Whose name, or last part of it, begins so. A range where that is what the index is ordered by; LIKE has an index
+    on PostgreSQL."""
     if connection.vendor == "postgresql":
-        return Customer.objects.filter(name_key__startswith=key).order_by("name_key", "id")
-    return Customer.objects.filter(name_key__gte=key, name_key__lt=key + "\U0010ffff").order_by("name_key", "id")
+        rows = Customer.objects.filter(**{f"{column}__startswith": key})
+    else:
+        rows = Customer.objects.filter(**{f"{column}__gte": key, f"{column}__lt": key + "\U0010ffff"})
+    return rows.order_by(column, "id")
+
+
+def ending(last: str) -> QuerySet[Identity]:
+    """Phones that end in these four digits."""
+    return Identity.objects.alias(last=LastFour("value")).filter(last=last, kind="phone").order_by("id")
 
 
 def page(

@@ -60,8 +60,8 @@ def erase(*, customer_id: int, by: Actor) -> int:
     identities.delete()
     Identity.objects.filter(apart__in=members).update(apart=None)
     Customer.objects.filter(id__in=members).update(
-        facts={}, name="", name_key="", birthday=None, gender="", city="", language="", home_store=None, custom={},
-        erased_at=now, identified_at=None, known=False,
+        facts={}, name="", name_key="", name_rest="", birthday=None, gender="", city="", language="", home_store=None,
+        custom={}, erased_at=now, identified_at=None, known=False,
     )  # fmt: skip
     Merge.objects.filter(source__in=members).update(fields={}, grounds={})
     ProfileChange.objects.filter(customer__in=members).delete()

@@ -219,8 +219,21 @@ def _load(keys: set[Key], claims: int, cap: int) -> _Scene:
 def _save(scene: _Scene) -> None:
     insert(
         Customer,
-        ("id", "root_id", "created_at", "facts", "custom", "name", "name_key", "gender", "city", "language", "known"),
-        [(id, id, at, {}, {}, "", "", "", "", "", False) for id, at in scene.records.items()],
+        (
+            "id",
+            "root_id",
+            "created_at",
+            "facts",
+            "custom",
+            "name",
+            "name_key",
+            "name_rest",
+            "gender",
+            "city",
+            "language",
+            "known",
+        ),
+        [(id, id, at, {}, {}, "", "", "", "", "", "", False) for id, at in scene.records.items()],
     )
     fresh = [one for one in scene.identities.values() if one.new]
     insert(
