@@ -10,13 +10,15 @@ AT_ONCE = 5000
 
 def fill(apps: Any, schema_editor: Any) -> None:
     """The last parts of names that are there."""
-    customers = apps.get_model("customers", "Customer").objects
+    customers = apps.get_model("customers", "Customer").objects.exclude(name="").order_by("id")
     last = 0
-    while rows := list(customers.filter(id__gt=last).exclude(name="").order_by("id").only("id", "name")[:AT_ONCE]):
-        for row in rows:
-            row.name_rest = name_rest(row.name)
-        customers.bulk_update(rows, ["name_rest"], batch_size=500)
-        last = rows[-1].id
+    while rows := list(customers.filter(id__gt=last).values_list("name", "id")[:AT_ONCE]):
+        with schema_editor.connection.cursor() as cursor:
+            cursor.executemany(
+                "UPDATE customers_customer SET name_rest = %s WHERE id = %s",
+                [(name_rest(name), id) for name, id in rows],
+            )
+        last = rows[-1][1]
 
 
 class Migration(migrations.Migration):
