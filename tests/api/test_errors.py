@@ -11,7 +11,7 @@ from pydantic_core._pydantic_core import list_all_errors
 
 from regulars.accounts.actors import SYSTEM
 from regulars.accounts.capabilities import CAPABILITIES
-from regulars.accounts.services import add_api_key
+from regulars.accounts.services import add_api_key, revoke_api_key
 from regulars.api import limits, problems
 from regulars.api.kept import forget
 from regulars.api.models import StoredAnswer
@@ -20,6 +20,23 @@ from regulars.kernel import clock
 from tests.api.conftest import Program
 
 LI = {"identities": [{"kind": "user_id", "value": "u1"}]}
+
+
+def test_a_revoked_key_is_told_the_same_as_an_unknown_one_and_not_to_send_what_was_sent(
+    program: Program, actors: dict[str, Any]
+) -> None:
+    def asked(**headers: str) -> tuple[str, str]:
+        answer = program.client.get("/api/v1/tags", headers=headers)
+        assert answer.status_code == 401
+        return answer.json()["detail"], answer["WWW-Authenticate"]
+
+    key, secret = add_api_key(name="till", scopes=["customers.view"], by=actors["admin"])
+    revoke_api_key(id=key.pk, by=actors["admin"])
+    revoked = asked(Authorization=f"Bearer {secret}")
+    assert revoked == asked(Authorization="Bearer rk_wrong")
+    assert revoked[0].startswith("This API key is unknown or revoked.")
+    assert revoked[1] == 'Bearer realm="Regulars", error="invalid_token"'
+    assert asked()[0].startswith("Send an API key as") and asked()[1] == 'Bearer realm="Regulars"'
 
 
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
@@ -46,6 +63,7 @@ def test_every_fault_is_problem_json_in_the_callers_language(
     asked("POST", "/api/v1/customers", 415, b"<li/>", "text/xml")
     asked("POST", "/api/v1/customers", 422, b'{"identities": []}')
     asked("POST", "/api/v1/customers", 401, b"{}", Authorization="Bearer rk_wrong")
+    asked("GET", "/api/v1/customers", 401, Authorization="Basic rk_wrong")
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
     asked("POST", "/api/v1/customers", 413, b'{"identities": []}')
     with monkeypatch.context() as patch:

@@ -106,7 +106,17 @@ def test_a_changed_role_can_be_undone_and_the_last_admin_stays(admin: Client, pe
     assert 'name="role" value="agent"' in done
     refused = admin.post(f"/staff/{me.pk}", {"role": "agent", "was_role": "admin"})
     assert refused.status_code == 409
-    assert "Somebody has to stay an admin" in refused.content.decode()
+    told = refused.content.decode()
+    [form] = [part for part in told.split("<form") if f'id="role-{me.pk}"' in part.split("</form>")[0]]
+    assert 'aria-describedby="fault-role"' in form and "Somebody has to stay an admin" in form.split("</form>")[0]
+    assert "data-open-now" not in told
+    refused = admin.post(f"/staff/{me.pk}", {"active": "0", "was_active": "1"})
+    assert "Somebody has to stay an admin" in refused.content.decode().split('id="fault-active"')[1]
+    short = admin.post(f"/staff/{agent.pk}/password", {"password": "tea"})
+    assert short.status_code == 422
+    dialog = short.content.decode().split("data-open-now>")[1].split("</dialog>")[0]
+    assert "New password for Agent" in dialog and 'id="fault-password"' in dialog
+    assert admin.post("/staff/999999", {"role": "agent"}).status_code == 404
 
 
 def test_the_secret_of_an_api_key_is_shown_once(admin: Client) -> None:
@@ -147,7 +157,7 @@ def test_deeds_at_customers_can_be_chosen_in_the_audit_trail(admin: Client, peop
 def test_the_audit_trail_leads_only_where_its_reader_may_go(admin: Client, people: dict[str, Any]) -> None:
     AuditEntry.objects.create(actor="system", action="Staff Added", object_kind="staff", object_id="1")
     AuditEntry.objects.create(actor="system", action="Job Cancelled", object_kind="job", object_id="7")
-    cell = '<td class="text-nowrap"><a href="{}">'
+    cell = '<td class="text-nowrap all"><a href="{}">'
     trail = admin.get("/audit").content.decode()
     assert cell.format("/staff") in trail and cell.format("/jobs/7") in trail
     admin.force_login(people["manager"])

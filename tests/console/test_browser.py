@@ -27,11 +27,14 @@ SEE = ["/overview", "/customers", "/customers/{rain}", "/customers/{rain}/merge?
 def places(town: dict[str, int]) -> dict[str, Any]:
     """Whose pages are visited, with one of everything that has a page of its own."""
     from regulars.accounts.actors import SYSTEM
+    from regulars.accounts.services import add_api_key, revoke_api_key
     from regulars.eventlog.models import Quarantined
     from regulars.imports import services as imports
     from regulars.jobs.services import start
     from regulars.webhooks import services as webhooks
 
+    key, _ = add_api_key(name="收银台 till", scopes=["customers.view"], by=SYSTEM)
+    revoke_api_key(id=key.pk, by=SYSTEM)  # the only one: nothing in its table can take the focus
     text = "Order,Date,Amount,Phone\nA1,2026-01-05,12.50,13800000009\n"
     file = imports.upload(kind="orders", name="orders.csv", chunks=[text.encode()], by=SYSTEM)
     imports.read(imports.Silent(), file.pk)
@@ -249,12 +252,22 @@ def test_what_a_toast_offers_is_near_by_keyboard_and_nobody_has_to_be_quick(
     expect(undo).to_be_visible()
     field = page.locator(".tag-form input[name=tag]")
     field.focus()
+    press("a")
     press("Control+z")  # there it is about what was typed
+    expect(field).to_have_value("")
+    press("Control+z")
     cell.focus()
     expect(cell).to_have_class("consent-state consent-given")
     press("Control+z")
     expect(cell).to_have_class("consent-state consent-unknown")
     expect(page.locator("#consent :focus")).to_be_visible()
+    field.focus()
+    page.keyboard.type("tea")
+    press("Enter")
+    expect(undo).to_have_count(1)
+    expect(field).to_be_focused()
+    press("Control+z")  # nothing was typed here since
+    expect(undo).to_have_count(0)
     # and what a page brings back keeps one's place, by the button as well
     page.locator("#identities details summary").first.focus()
     press("Enter")
@@ -426,8 +439,9 @@ def test_light_and_dark_and_the_language_are_remembered(visit: Callable[..., Pag
 
 @pytest.mark.parametrize(("language", "theme"), [("zh-hans", "light"), ("en", "dark")])
 def test_on_a_phone_tables_show_their_figures_whole(
-    visit: Callable[..., Page], town: dict[str, int], language: str, theme: str
+    visit: Callable[..., Page], places: dict[str, Any], actors: dict[str, Any], language: str, theme: str
 ) -> None:
+    from regulars.accounts.services import add_api_key, add_write_key, set_password
     from regulars.customers.services import Claim, resolve
     from regulars.eventlog.services import append
     from regulars.warehouse import refresh
@@ -438,10 +452,14 @@ def test_on_a_phone_tables_show_their_figures_whole(
     [tea] = resolve([Claim(keys, {"name": "Maximiliane von Hohenzollern-Sigmaringen"}, now)])
     append(_events(now, tea or 0, [5, 40, 80], "6394604.00"))
     refresh.bring_up(full_anyway=True)
+    add_api_key(name="收银台与会员小程序的后台服务", scopes=["customers.view", "customers.edit"], by=actors["admin"])
+    add_write_key(name="Tills of all stores in the west of the town", by=actors["admin"])
+    set_password(id=actors["agent"].id, password="many leaves of tea", by=actors["admin"])
     page = visit("admin", language, theme, 390)
     cut = """() => [...document.querySelectorAll('main .table-responsive')].filter(t => t.scrollWidth > t.clientWidth + 1)
         .map(t => location.pathname + ' ' + t.ariaLabel)"""
     shown = {"/insights/rfm": "¥19,18", "/insights/sales?period=365": "¥19,18", "/staff": "analyst@example.com",
+             "/keys": "收银台与会员小程序的后台服务", "/audit": "Agent", "/events/quarantine?code=wrong&field=total&name=Order+Completed": "total",
              "/customers": "¥19,183,812", "/customers?sort=-last_day": str(clock.now().year)}  # fmt: skip
     for address, figure in shown.items():
         page.goto(address)
@@ -455,10 +473,19 @@ def test_on_a_phone_tables_show_their_figures_whole(
     sorts.nth(1).click()
     page.wait_for_url("**sort=-orders*")
     expect(page.locator(".customers tbody tr").first.locator("td.num:visible")).to_have_text(["15"])
-    page.goto("/staff")
-    for button in page.locator("[data-open^=password]").all():
-        box = button.bounding_box()
-        assert box is not None and box["x"] + box["width"] <= 390
+    deeds = "main td button:not(dialog *), main [data-choose-all], main td summary"
+    for address, least in {
+        "/staff": 6,
+        "/keys": 3,
+        "/audit": 3,
+        "/events/quarantine?code=wrong&field=total&name=Order+Completed": 3,
+    }.items():
+        page.goto(address)
+        there = page.locator(deeds).all()
+        assert len(there) >= least
+        for button in there:
+            box = button.bounding_box()
+            assert box is not None and box["x"] + box["width"] <= 390, (address, button.inner_text())
 
 
 def test_on_a_phone_the_navigation_comes_and_goes(visit: Callable[..., Page], town: dict[str, int]) -> None:
@@ -526,6 +553,7 @@ def test_the_kind_of_event_chosen_comes_back_with_back(visit: Callable[..., Page
     page.goto(f"/customers/{town['rain']}")
     page.select_option("#kind", "orders")
     page.wait_for_url("**?kind=orders")
+    page.locator("#kind option[value=orders][selected]").wait_for(state="attached")  # the new part is in its place
     page.select_option("#kind", "profile")
     page.wait_for_url("**?kind=profile")
     page.go_back()
@@ -536,6 +564,11 @@ def test_the_kind_of_event_chosen_comes_back_with_back(visit: Callable[..., Page
     page.get_by_text("Recently removed", exact=True).click()
     page.get_by_role("button", name="Remove this Member card").click()
     page.get_by_text("Member card removed.").wait_for()
+    page.select_option("#kind", "surveys")
+    page.wait_for_url("**?kind=surveys")
+    page.locator("header form button[name=language]").first.click()
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+    assert page.url.endswith("?kind=surveys")
 
 
 CUT = """() => [...document.querySelectorAll('.import-targets select')].filter(select => {

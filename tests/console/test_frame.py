@@ -1,11 +1,16 @@
 """Coming in, and what the frame shows to whom."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from regulars import console
+
+TABLES = re.compile(r"table-responsive(.*?)<table", re.DOTALL)
 PASSWORD = "correct horse battery"
 
 
@@ -63,6 +68,13 @@ def test_somebody_made_inactive_is_out_at_once(people: dict[str, Any], actors: d
     assert client.get("/me").status_code == 200
     change_staff(id=people["agent"].pk, active=False, by=actors["admin"])
     assert client.get("/me").status_code == 302
+
+
+def test_every_table_that_may_scroll_can_be_reached_by_keyboard_and_has_a_name() -> None:
+    folder = Path(console.__file__).parent / "templates"
+    found = [(path.name, tag) for path in folder.rglob("*.html") for tag in TABLES.findall(path.read_text())]
+    assert len(found) > 30
+    assert [one for one in found if 'tabindex="0" role="region" aria-label="{' not in one[1]] == []
 
 
 def test_the_language_is_the_browsers_until_one_is_chosen(people: dict[str, Any]) -> None:

@@ -99,6 +99,7 @@ def change_staff(*, id: int, role: str | None = None, active: bool | None = None
         raise Conflict(
             "last_admin",
             Text("Somebody has to stay an admin. Make another one first.", "至少保留一位管理员，请先另设一位。"),
+            field="active" if role is None else "role",
         )
     details = {"before": before, "after": {"role": staff.role, "active": staff.is_active}}
     audit(by=by, action="Staff Changed", object_kind="staff", object_id=id, details=details)

@@ -68,10 +68,11 @@ def door(answer: Answer) -> Answer:
         if not request.path.startswith(PREFIX) or request.path in _OPEN:
             return answer(request)
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-        key = api_key(secret.strip()) if scheme.lower() == "bearer" and secret.strip() else None
+        sent = scheme.lower() == "bearer" and secret.strip()
+        key = api_key(sent) if sent else None
         if key is None:
-            refused = problems.answer(401, "unauthorized", problems.NO_KEY)
-            refused["WWW-Authenticate"] = 'Bearer realm="Regulars"'
+            refused = problems.answer(401, "unauthorized", problems.UNKNOWN_KEY if sent else problems.NO_KEY)
+            refused["WWW-Authenticate"] = 'Bearer realm="Regulars"' + (', error="invalid_token"' if sent else "")
             return refused
         limit, remaining, reset = limits.count(key.pk)
         if limit and remaining < 0:

@@ -32,6 +32,10 @@ NO_KEY = Text(
     "Send an API key as “Authorization: Bearer rk_…”. Keys are made in the console under {place}.",
     "请以“Authorization: Bearer rk_…”发送 API 密钥。密钥在控制台“{place}”中创建。",
 ).filled(place=KEYS_PLACE)
+UNKNOWN_KEY = Text(
+    "This API key is unknown or revoked. Keys are made in the console under {place}.",
+    "此 API 密钥不存在或已吊销。密钥在控制台“{place}”中创建。",
+).filled(place=KEYS_PLACE)
 NO_PLACE = Text("There is nothing at this address. See /api/docs.", "该地址不存在，请查看 /api/docs。")
 NO_METHOD = Text("This address doesn't take this method. See /api/docs.", "该地址不支持此方法，请查看 /api/docs。")
 BROKEN = Text("Try again; if it goes on, tell your admin.", "请重试；如问题持续，请联系管理员。")

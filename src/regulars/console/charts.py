@@ -221,5 +221,5 @@ def sankey(
             }
         ]
     }
-    rows = [[labels[a], labels[b], written(v, unit)] for a, b, v in links if v]
+    rows = [[labels[a], _linked(labels[b], (urls or {}).get(b, "")), written(v, unit)] for a, b, v in links if v]
     return Chart(title, option, head, rows, unit, height)

@@ -12,7 +12,10 @@ from regulars.kernel.errors import Problem
 from regulars.kernel.languages import Text
 
 
-def _listed(request: ConsoleRequest, problem: Problem | None = None) -> HttpResponse:
+def _listed(request: ConsoleRequest, problem: Problem | None = None, *, of: int | None = None) -> HttpResponse:
+    """With what is wrong in the row of the person `of`, else in the form for somebody new."""
+    if problem and problem.field is None:
+        raise problem
     context = {
         "staff": queries.staff(),
         "roles": ROLES.items(),
@@ -20,7 +23,9 @@ def _listed(request: ConsoleRequest, problem: Problem | None = None) -> HttpResp
         "capabilities": [
             (text, [(role, key in OF_ROLE[role]) for role in ROLES]) for key, text in CAPABILITIES.items()
         ],
-        "problem": problem,
+        "problem": None if of else problem,
+        "wrong": problem,
+        "of": of,
         "given": request.POST,
     }
     return render(request, "console/staff/list.html", context, status=problem.status if problem else 200)
@@ -49,9 +54,12 @@ def staff(request: ConsoleRequest) -> HttpResponse:
 def change(request: ConsoleRequest, id: int) -> HttpResponse:
     before = {"role": request.POST.get("was_role", ""), "active": request.POST.get("was_active", "")}
     active = request.POST.get("active")
-    person = services.change_staff(
-        id=id, role=request.POST.get("role"), active=None if active is None else active == "1", by=request.actor
-    )
+    try:
+        person = services.change_staff(
+            id=id, role=request.POST.get("role"), active=None if active is None else active == "1", by=request.actor
+        )
+    except Problem as problem:
+        return _listed(request, problem, of=id)
     role = ROLES[person.role]
     said = (
         Text("{name} is {role} now.", "{name} 现在的角色是{role}。")
@@ -65,6 +73,9 @@ def change(request: ConsoleRequest, id: int) -> HttpResponse:
 @page(capability="staff.edit")
 @require_POST
 def password(request: ConsoleRequest, id: int) -> HttpResponse:
-    services.set_password(id=id, password=request.POST.get("password", ""), by=request.actor)
+    try:
+        services.set_password(id=id, password=request.POST.get("password", ""), by=request.actor)
+    except Problem as problem:
+        return _listed(request, problem, of=id)
     toast(request, Text("The password is set; tell it to them in person.", "密码已设置，请当面告知本人。"))
     return redirect("staff:list")

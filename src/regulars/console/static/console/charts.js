@@ -21,7 +21,7 @@
     var how = unit === "percent" ? { style: "percent", minimumFractionDigits: compact ? 0 : 1, maximumFractionDigits: 1 }
       : unit === "money" ? { style: "currency", currency: currency, currencyDisplay: "narrowSymbol", maximumFractionDigits: compact ? 1 : 2 }
       : { maximumFractionDigits: 1 };
-    if (compact && unit !== "percent") { how.notation = "compact"; if (unit === "money") how.minimumFractionDigits = 0; }
+    if (compact && unit !== "percent") { how.notation = "compact"; how.useGrouping = "always"; if (unit === "money") how.minimumFractionDigits = 0; }
     var format = new Intl.NumberFormat(language, how);
     return function (v) { return v === null || v === undefined || v === "-" ? "–" : format.format(v); };
   }
@@ -96,6 +96,9 @@
       if (!matrix && kind !== "scatter") base.tooltip.trigger = "axis";
     }
     option.series = (option.series || []).map(function (s) {
+      // the pointer promises a page only where there is one; of a flow, node by node
+      if (s.type === "sankey") s.data.forEach(function (n) { if (n.url) n.cursor = "pointer"; });
+      s.cursor = s.type !== "sankey" && (s.data || []).some(function (one) { return one && one.url; }) ? "pointer" : "default";
       if (s.type === "line") return merged({ showSymbol: (s.data || []).length < 3, symbolSize: 6, lineStyle: { width: 2 }, emphasis: { focus: "series" } }, s);
       if (s.type === "bar") return merged({ barMaxWidth: 28, itemStyle: { borderRadius: s.stack ? 0 : 2 }, emphasis: { focus: "series" } }, s);
       if (s.type === "heatmap") return merged({ label: { show: roomy, formatter: function (p) { return (data.unit === "money" ? short : exact)(p.value[2]); } }, itemStyle: { borderColor: surface, borderWidth: 2, borderRadius: 3 }, emphasis: { itemStyle: { borderColor: ink, borderWidth: 1 } } }, s);

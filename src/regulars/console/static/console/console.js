@@ -54,12 +54,14 @@
   var outside = document.body; // where the focus last was but for toasts
   document.addEventListener("focusin", function (e) { if (!toasts || !toasts.contains(e.target)) outside = e.target; });
   on("click", "[data-toast-close]", function (e, button) { close(button.closest("[data-toast]")); });
-  // Ctrl-Z (⌘Z) anywhere but where one writes presses the newest Undo, which is far away by Tab; Escape closes its toast.
+  var written = new WeakSet(); // fields with something of their own to undo, empty again or not
+  document.addEventListener("input", function (e) { written.add(e.target); }, true);
+  // Ctrl-Z (⌘Z) anywhere but where one has written presses the newest Undo, which is far away by Tab; Escape closes its toast.
   document.addEventListener("keydown", function (e) {
     if (!toasts || document.querySelector("dialog[open]")) return;
     if (e.key === "Escape" && toasts.contains(e.target)) close(e.target.closest("[data-toast]"));
     if (!(e.ctrlKey || e.metaKey) || e.shiftKey || e.altKey || e.key.toLowerCase() !== "z") return;
-    if (e.target.closest("textarea,select,[contenteditable],input:not([type=checkbox],[type=radio])")) return;
+    if (written.has(e.target) && e.target.matches("textarea,[contenteditable],input:not([type=checkbox],[type=radio])")) return;
     var undo = Array.from(toasts.querySelectorAll("[data-undo]")).pop();
     if (undo) { e.preventDefault(); undo.click(); }
   });
@@ -206,6 +208,8 @@
       if (fault) say(fault instanceof Response ? form.dataset.failed : toasts.dataset.offline);
     }).then(function () { told.remove(); button.removeAttribute("aria-busy"); });
   }
+  // back to what the address says by now: parts of a page that were chosen since are in it
+  on("submit", "form[data-here]", function (e, form) { form.elements.next.value = location.pathname + location.search; });
   // a form sent twice is sent once; empty filters stay out of the address
   on("submit", "form", function (e, form) {
     if (form.method === "get") {
