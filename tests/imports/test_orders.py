@@ -138,8 +138,49 @@ def test_rows_that_cant_be_taken_come_back_with_the_reason_and_the_others_go_in(
         ("8", "The quantity is zero."),
         ("9", "There is no quantity."),
         ("10", "There is no price and no amount."),
-        ("11", "The order belongs to another customer by its first line."),
+        ("11", "The order belongs to another customer by its lines before."),
     ]
+
+
+def test_lines_of_one_order_are_one_customer_s_however_that_customer_is_written(tmp_path: Path) -> None:
+    text = """order,date,price,customer id,phone,email
+X1,2024-05-01,10,,13900000000,a@b.com
+X1,2024-05-01,20,,13900000000,
+X2,2024-05-01,10,,+86 139 0000 0001,
+X2,2024-05-01,20,,13900000001,B@c.com
+X2,2024-05-01,20,,,b@C.com
+X3,2024-05-01,10,,13900000002,
+X3,2024-05-01,20,,13900000003,
+X4,2024-05-01,10,,13900000004,d@b.com
+X4,2024-05-01,20,,13900000005,D@b.com
+X4,2024-05-01,30,,13900000005,
+X5,2024-05-01,10,u1,13900000006,
+X5,2024-05-01,20,u2,13900000006,
+X6,2024-05-01,10,,call me,
+X6,2024-05-01,20,,13900000007,
+"""
+    chosen = {"columns": {"order_id": "order", "at": "date", "price": "price", "user_id": "customer id",
+                          "phone": "phone", "email": "email"}}  # fmt: skip
+    waiting = mapped(written(tmp_path, text), **chosen)
+    foreseen = queries.forecast(waiting)
+    assert foreseen is not None
+    row = imported(written(tmp_path, text), **chosen)
+    assert row.counts["rejected"] == foreseen.rejected == {"customer_differs": 2}
+    assert [line[0] for line in rejects(row)[1:] if "another customer" in line[-2]] == ["X3", "X5"]
+    events = {event["properties"]["order_id"]: event for event in log()}
+    assert [len(events[name]["properties"]["products"]) for name in sorted(events)] == [2, 3, 1, 3, 1, 2]
+    known = {
+        name: [one.value for one in customers.identities(event["record"])] for name, event in sorted(events.items())
+    }
+    assert known == {
+        "X1": ["+8613900000000", "a@b.com"],
+        "X2": ["+8613900000001", "b@c.com"],
+        "X3": ["+8613900000002"],
+        "X4": ["+8613900000004", "+8613900000005", "d@b.com"],
+        "X5": ["u1", "+8613900000006"],
+        "X6": ["+8613900000007"],
+    }
+    assert "sales_changed" not in imported(written(tmp_path, text), **chosen).counts
 
 
 def test_amounts_of_lines_and_of_orders_are_kept_to_the_cent(tmp_path: Path) -> None:

@@ -28,7 +28,9 @@ def digest(*parts: object, size: int = 16) -> str:
 
 
 def identities_of(row: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    return tuple((kind, row[kind]) for kind in IDENTITIES if row[kind])
+    """What an order, customer or event of a file identifies by, the strongest first."""
+    own = [(kind, row[kind]) for kind in IDENTITIES if row[kind]]
+    return tuple(own + [(kind, value) for kind, value in row.get("also") or ()])
 
 
 @dataclass(frozen=True, slots=True)

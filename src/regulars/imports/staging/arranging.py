@@ -55,7 +55,8 @@ def arranged_orders(
 ) -> int:  # fmt: skip
     """After `judge`: the table `orders`, one row per order and kind (sale, refund, cancel), by place; how many.
 
-    Lines of one order need not stand together. Without order numbers every row is an order of its own, named by its
+    Lines of one order need not stand together; it has the first value of each identity, and in `also` what its lines
+    identify by besides. Without order numbers every row is an order of its own, named by its
     content (and counted when the same content comes again), so that the file can come twice.
     """
     number, made = "order_id", "TEMP VIEW"  # a table only where rows have to be counted
@@ -86,12 +87,16 @@ def arranged_orders(
         else f"NULL AS {name}"
         for name in (*IDENTITIES, *TRAITS, "channel", "money", "status", "order_total")
     )
+    also = "CROSS JOIN (SELECT NULL AS also)"
+    if "order_id" in mapping.columns:
+        listed = f"SELECT {_KEY}, list([kind, value] ORDER BY kind, value) AS also FROM also GROUP BY ALL"
+        also = f"LEFT JOIN ({listed}) USING ({_KEY})"
     database.execute(
         f"""CREATE OR REPLACE {kept} orders AS
         SELECT row_number() OVER (ORDER BY micros, first_row, kind <> 'sale') AS place, * FROM (
           SELECT kind, {_KEY}, min(micros) AS micros, min(row) AS first_row, count(*) AS rows, sum(quantity) AS pieces,
           count(*) FILTER (price IS NULL AND line_total IS NULL) AS bare, {first}
-          FROM split GROUP BY kind, {_KEY}) ORDER BY place"""
+          FROM split GROUP BY kind, {_KEY}) {also} ORDER BY place"""
     )
     row = database.execute("SELECT count(*) FROM orders").fetchone()
     assert row

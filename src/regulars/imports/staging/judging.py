@@ -41,7 +41,7 @@ def judge(
     )
     database.execute("CREATE UNIQUE INDEX rejected ON rejects (row)")
     if mapping.kind == "orders" and "order_id" in mapping.columns:
-        _strangers(database, mapping, about)
+        _strangers(database, mapping, about, check)
     check()
     database.execute(f"CREATE OR REPLACE {kept} unread (kind VARCHAR, said VARCHAR, en VARCHAR, zh VARCHAR)")
     mapped = [kind for kind in IDENTITIES if kind in mapping.columns]
@@ -60,18 +60,74 @@ def order_key(mapping: Mapping, about: Surroundings) -> dict[str, str]:
     return {"shop": "coalesce(store, '')", "day": day}
 
 
-def _strangers(database: duckdb.DuckDBPyConnection, mapping: Mapping, about: Surroundings) -> None:
-    """Rows of another customer than the first row of their order."""
-    key = order_key(mapping, about)
-    rows = f"SELECT row, who, order_id AS number, {key['shop']} AS shop, {key['day']} AS day FROM parsed"
+def _strangers(
+    database: duckdb.DuckDBPyConnection, mapping: Mapping, about: Surroundings, check: Callable[[], None]
+) -> None:
+    """Reject rows of another customer than the rows of their order before them, by what identities mean, not how they
+    are spelled: one that is missing contradicts nothing, one that both have makes two others no contradiction (a
+    person may have two phones; only two user ids never are one person's). Into `also` (number, shop, day, kind, value)
+    what an order's rows identify by besides the first value of each kind. Only orders in which some kind isn't written
+    the same everywhere are looked at.
+    """
+    mapped = [kind for kind in IDENTITIES if kind in mapping.columns]
     database.execute(
-        f"""CREATE OR REPLACE TEMP TABLE strangers AS WITH whose AS ({rows} WHERE reason IS NULL AND who IS NOT NULL)
-        SELECT row FROM whose JOIN (SELECT number, shop, day, arg_min(who, row) AS first_who FROM whose GROUP BY ALL
-          HAVING count(DISTINCT who) > 1) USING (number, shop, day) WHERE who <> first_who"""
+        "CREATE OR REPLACE TEMP TABLE also (number VARCHAR, shop VARCHAR, day VARCHAR, kind VARCHAR, value VARCHAR)"
     )
-    if database.execute("SELECT row FROM strangers LIMIT 1").fetchone():
-        database.execute("INSERT INTO rejects SELECT row, 'customer_differs', '', '' FROM strangers")
-        database.execute("UPDATE parsed SET reason = 'customer_differs' WHERE row IN (SELECT row FROM strangers)")
+    if not mapped:
+        return
+    key = order_key(mapping, about)
+    columns, differ = ", ".join(mapped), " OR ".join(f"min({kind}) <> max({kind})" for kind in mapped)
+    found = database.execute(
+        f"""WITH whose AS (SELECT row, order_id AS number, {key["shop"]} AS shop, {key["day"]} AS day, {columns}
+          FROM parsed WHERE reason IS NULL AND who IS NOT NULL)
+        SELECT number, shop, day, row, {columns} FROM whose SEMI JOIN (
+          SELECT number, shop, day FROM whose GROUP BY ALL HAVING {differ}) USING (number, shop, day)
+        ORDER BY number, shop, day, row"""
+    )
+    strangers: list[int] = []
+    besides: list[tuple[str, str, str, str, str]] = []
+    order: tuple[str, str, str] | None = None
+    firsts: dict[str, str] = {}
+    known: dict[str, list[str]] = {}
+    while values := found.fetchmany(_PIECE):
+        check()
+        for number, shop, day, row, *cells in values:
+            if (number, shop, day) != order:
+                order, firsts, known = (number, shop, day), {}, {}
+            said = {kind: raw for kind, raw in zip(mapped, cells, strict=True) if raw}
+            means = {
+                kind: value
+                for kind, raw in said.items()
+                if (value := identities.usable(kind, raw, region=about.region)) is not None
+            }
+            if _contradict(known, means):
+                strangers.append(row)
+                continue
+            for kind, raw in said.items():
+                first, value = firsts.setdefault(kind, raw), means.get(kind)
+                present = known.setdefault(kind, [])
+                if value is not None and value not in present:
+                    present.append(value)
+                    if first != raw:
+                        besides.append((number, shop, day, kind, value))
+    if besides:
+        names = ["number", "shop", "day", "kind", "value"]
+        database.register("coming", pa.table([pa.array(each) for each in zip(*besides, strict=True)], names=names))
+        database.execute("INSERT INTO also SELECT * FROM coming")
+        database.unregister("coming")
+    if strangers:
+        database.register("coming", pa.table([pa.array(strangers, pa.int64())], names=["row"]))
+        database.execute("INSERT INTO rejects SELECT row, 'customer_differs', '', '' FROM coming")
+        database.execute("UPDATE parsed SET reason = 'customer_differs' WHERE row IN (SELECT row FROM coming)")
+        database.unregister("coming")
+
+
+def _contradict(known: dict[str, list[str]], means: dict[str, str]) -> bool:
+    """Whether who `means` these identities is another than who is `known` by those; all as `normalised` spells them."""
+    differing = [kind for kind, value in means.items() if known.get(kind) and value not in known[kind]]
+    if not differing:
+        return False
+    return "user_id" in differing or not any(value in known.get(kind, ()) for kind, value in means.items())
 
 
 def _read(database: duckdb.DuckDBPyConnection, kind: str, region: str, check: Callable[[], None]) -> None:
