@@ -409,6 +409,21 @@ def test_a_merge_with_oneself_is_refused(shop: dict[str, int], as_role: Any) -> 
     assert "These are one customer already." in answer.content.decode()
 
 
+def test_who_erases_is_told_which_figures_stay_and_which_lists_lose_the_person(
+    judged: dict[str, int], as_role: Any
+) -> None:
+    said = {
+        "en-US": "Sales, RFM, stages and cohorts stay to the digit. Lists of people to turn to (at risk, next steps) and",
+        "zh-CN": "销售、RFM、生命周期阶段和同期群的数字分毫不变；需要联系的客户名单（流失风险、下一步建议）及其合计不再包含此人。",
+    }
+    id = judged["eve"]
+    for language, text in said.items():
+        assert text in as_role("manager", language).get(f"/customers/{id}").content.decode()
+    as_role("manager").post(f"/customers/{id}/erase", {"confirm": str(id)})
+    for language, text in said.items():
+        assert text in as_role("manager", language).get(f"/customers/{id}/erasure").content.decode()
+
+
 def test_a_person_is_erased_only_with_their_number_typed(judged: dict[str, int], as_role: Any) -> None:
     client, id = as_role("manager"), judged["eve"]
     refused = client.post(f"/customers/{id}/erase", {"confirm": "yes"})

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from regulars.console import formatting
-from regulars.console.requests import ConsoleRequest, number, page
+from regulars.console.requests import ConsoleRequest, back, number, page
 from regulars.console.toasts import toast
 from regulars.customers import queries, services
 from regulars.customers.consents import CHANNELS, PURPOSES
@@ -105,4 +105,4 @@ def unmerge(request: ConsoleRequest, merge_id: int) -> HttpResponse:
         link=reverse("customers:page", args=[free]),
         link_text=Text("Open the other", "打开另一位"),
     )
-    return redirect("customers:page", queries.root_of(number(request.POST.get("stay")) or free))
+    return back(request, "customers:page", queries.root_of(number(request.POST.get("stay")) or free))

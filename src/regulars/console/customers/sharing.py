@@ -20,11 +20,12 @@ def shared(request: ConsoleRequest) -> HttpResponse:
     rows = queries.shared_identities(limit=SIZE)
     context = {
         "rows": [
-            (row, KINDS[row.kind], [(KINDS[kind], count) for kind, count in row.seen_with.items() if count])
+            (row, KINDS[row.kind], [(KINDS[kind], count) for kind, count in row.seen_with.items() if count],
+             [(one, KINDS.get(one.kind)) for one in row.merges])
             for row in rows
         ],
         "full": len(rows) == SIZE,
-    }
+    }  # fmt: skip
     return render(request, "console/customers/shared.html", context)
 
 

@@ -5,11 +5,9 @@ from regulars.customers.queries.finding import find, matching, page, with_identi
 from regulars.customers.queries.identity import (
     IdentityRow,
     RemovedIdentityRow,
-    SharedIdentity,
     identities,
     identities_of,
     removed_identities,
-    shared_identities,
 )
 from regulars.customers.queries.merge import Agreed, MergePreview, MergeRow, merge_preview, merges
 from regulars.customers.queries.note import NoteRow, notes, removed_notes
@@ -24,6 +22,7 @@ from regulars.customers.queries.record import (
     root_of,
     roots_of,
 )
+from regulars.customers.queries.sharing import SharedIdentity, shared_identities
 from regulars.customers.queries.tag import TagRow, all_tags, tag_names, tagged, tags, tags_of
 
 __all__ = [

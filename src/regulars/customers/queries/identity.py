@@ -1,4 +1,4 @@
-"""What identifies customers, and identities shared by too many."""
+"""What identifies customers."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -9,7 +9,6 @@ from django.db.models import Case, IntegerField, Q, When
 
 from regulars.customers.identities import RANK, masked
 from regulars.customers.models import Identity, Removed
-from regulars.customers.queries.profile import Card, by_ids
 from regulars.customers.queries.record import pieces, root_of, roots_of
 
 
@@ -79,29 +78,3 @@ def identities_of(customer_ids: Collection[int]) -> dict[int, list[IdentityRow]]
         for row, shown in zip(rows, _identity_rows(rows), strict=True):
             by_root[row.customer.root_id].append(shown)
     return {id: sorted(by_root[r], key=lambda row: (RANK[row.kind], row.id)) for id, r in root.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class SharedIdentity:
-    """`seen_with`: how many of each kind it came together with until it was flagged; then nobody counts any more."""
-
-    id: int
-    kind: str
-    masked: str
-    customer: Card
-    flagged_at: datetime
-    seen_with: dict[str, int]
-
-
-def shared_identities(*, limit: int = 50) -> list[SharedIdentity]:
-    """Flagged and not looked at by anybody yet, the latest first."""
-    rows = list(Identity.objects.filter(shared=True, settled=False).order_by("-flagged_at", "-id")[:limit])
-    cards = by_ids(row.customer_id for row in rows)
-    return [
-        SharedIdentity(
-            row.pk, row.kind, masked(row.kind, row.value), cards[row.customer_id], row.flagged_at,
-            {kind: len(ids) for kind, ids in row.seen_with.items()},
-        )
-        for row in rows
-        if row.flagged_at is not None
-    ]  # fmt: skip

@@ -37,20 +37,15 @@ class MergeRow:
 def merges(customer_id: int) -> list[MergeRow]:
     """Those that made this customer what it is, and those undone that one of its records was part of; latest first."""
     ids = members(customer_id)
-    rows = Merge.objects.filter(Q(source__in=ids) | Q(target__in=ids)).order_by("-at", "-id")
     return [
-        MergeRow(
-            row.pk,
-            row.source_id,
-            row.target_id,
-            row.automatic,
-            row.grounds.get("kind", ""),
-            row.by,
-            row.at,
-            row.undone_at,
-        )
-        for row in rows
+        merge_row(row) for row in Merge.objects.filter(Q(source__in=ids) | Q(target__in=ids)).order_by("-at", "-id")
     ]
+
+
+def merge_row(row: Merge) -> MergeRow:
+    return MergeRow(
+        row.pk, row.source_id, row.target_id, row.automatic, row.grounds.get("kind", ""), row.by, row.at, row.undone_at,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

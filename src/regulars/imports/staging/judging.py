@@ -89,17 +89,17 @@ def _strangers(
     order: tuple[str, str, str] | None = None
     firsts: dict[str, str] = {}
     known: dict[str, list[str]] = {}
+    read: dict[tuple[str, str], str | None] = {}  # of one order: its lines mostly say the same
     while values := found.fetchmany(_PIECE):
         check()
         for number, shop, day, row, *cells in values:
             if (number, shop, day) != order:
-                order, firsts, known = (number, shop, day), {}, {}
+                order, firsts, known, read = (number, shop, day), {}, {}, {}
             said = {kind: raw for kind, raw in zip(mapped, cells, strict=True) if raw}
-            means = {
-                kind: value
-                for kind, raw in said.items()
-                if (value := identities.usable(kind, raw, region=about.region)) is not None
-            }
+            for pair in said.items():
+                if pair not in read:
+                    read[pair] = identities.usable(*pair, region=about.region)
+            means = {pair[0]: value for pair in said.items() if (value := read[pair]) is not None}
             if _contradict(known, means):
                 strangers.append(row)
                 continue

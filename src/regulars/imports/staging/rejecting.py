@@ -34,7 +34,9 @@ REASONS: dict[str, Text] = {
     "amount_negative": Text("The amount is negative, but the order isn't a return.", "金额为负，但订单不是退货单。"),
     "currency_bad": Text("The currency isn't known.", "无法识别币种。"),
     "status_unknown": Text("The mapping doesn't say what this status means.", "映射中未说明该状态的含义。"),
-    "customer_differs": Text("The order belongs to another customer by its lines before.", "与该订单前面各行的客户不一致。"),
+    "customer_differs": Text(
+        "The order belongs to another customer by its lines before.", "与该订单前面各行的客户不一致。"
+    ),
     "changed": Text(
         "This order was imported before with other content; it stays as it was.",
         "该订单此前已导入且内容不同，保留原有内容。",
