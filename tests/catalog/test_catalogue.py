@@ -81,7 +81,7 @@ def test_the_typed_payload_has_numbers_as_decimals_and_ids_as_texts() -> None:
             "wrong_type",
             "products.1.price",
             'Order Completed: products.1.price should be a number, but "cheap" came. Send it as 12.5, or leave it out.',
-            'Order Completed：products.1.price 应为数字，收到的是 "cheap"。请改为 12.5 这样的值，或不发送该字段。',
+            "Order Completed：products.1.price 应为数字，收到的是“cheap”。请改为 12.5 这样的值，或不发送该字段。",
         ),
         (
             {"products": {"price": 1}},
@@ -95,14 +95,14 @@ def test_the_typed_payload_has_numbers_as_decimals_and_ids_as_texts() -> None:
             "wrong_type",
             "products.0",
             'Order Completed: products.0 should be an object, but "A-1" came. Send it as {"product_id": "A-1001"}, or leave it out.',
-            'Order Completed：products.0 应为对象，收到的是 "A-1"。请改为 {"product_id": "A-1001"} 这样的值，或不发送该字段。',
+            'Order Completed：products.0 应为对象，收到的是“A-1”。请改为 {"product_id": "A-1001"} 这样的值，或不发送该字段。',
         ),
         (
             {"order_id": True},
             "wrong_type",
             "order_id",
             'Order Completed: order_id should be a text, but true came. Send it as "A-1001", or leave it out.',
-            'Order Completed：order_id 应为文本，收到的是 true。请改为 "A-1001" 这样的值，或不发送该字段。',
+            "Order Completed：order_id 应为文本，收到的是 true。请改为“A-1001”这样的值，或不发送该字段。",
         ),
         (
             {"total": 1e300},

@@ -392,6 +392,7 @@ def test_two_are_merged_after_a_preview_and_taken_apart_again(judged: dict[str, 
     preview = client.get(f"/customers/{rain}/merge?with={ming}").content.decode()
     assert "¥600.00" in preview and "¥1,200.00" in preview
     assert "<summary>2 more</summary>" in preview  # of eight identities
+    assert "Along comes every event and order; identities: 8, consents: 1." in preview  # and no notes, no tags
     assert "SMS · Surveys" in preview and f"only #{ming} says anything" in preview
     page = client.post(f"/customers/{rain}/merge", {"with": ming, "keep": ["name"]}, follow=True).content.decode()
     assert queries.root_of(ming) == rain

@@ -62,6 +62,23 @@ def test_sales_are_shown_by_every_figure_in_every_division(manager: Client) -> N
     assert "of them new" not in manager.get("/insights/sales?period=all").content.decode()
 
 
+def test_the_whole_history_has_its_totals_as_a_period_does(manager: Client) -> None:
+    build()
+    tiles = manager.get("/insights/sales?period=all").content.decode()
+    tiles = tiles[tiles.index("figures-row") : tiles.index("<section>")]
+    said = " ".join(re.sub(r"<[^>]+>|\s+", " ", tiles).split())
+    found = re.findall(r"(Net revenue|Orders|Average order|Buyers|New buyers)\b.*? (¥?[\d,.]+)(?= |$)", said)
+    assert found == [("Net revenue", "¥11,560"), ("Orders", "49"), ("Average order", "¥235.92"), ("Buyers", "4")]
+
+
+def test_the_timeline_names_a_product_of_two_lines_once() -> None:
+    from regulars.console.customers.timeline import _text
+    from regulars.kernel.languages import Text
+
+    products = [{"name": "清风礼盒"}, {"name": "清风礼盒", "quantity": 3}, {"name": "Oolong"}]
+    assert _text("Order Completed", {"products": products}) == str(Text("清风礼盒, Oolong", "清风礼盒、Oolong"))
+
+
 def test_an_agent_sees_no_insights(manager: Client, people: dict[str, Any]) -> None:
     manager.force_login(people["agent"])
     assert {manager.get(f"/insights/{page}").status_code for page in PAGES} == {403}

@@ -40,20 +40,25 @@ _EXPECTED: dict[str, tuple[Text, str]] = {
 }
 _WRONG = Text(
     "{name}: {field} should be {expected}, but {got} came. Send it as {example}, or leave it out.",
-    "{name}：{field} 应为{expected}，收到的是 {got}。请改为 {example} 这样的值，或不发送该字段。",
+    "{name}：{field} 应为{expected}，收到的是{got}。请改为{example}这样的值，或不发送该字段。",
 )
 _MISSING = Text(
     "{name}: {field} is missing. Send it with the event.", "{name}：缺少 {field}。请随事件一起发送。"
 )  # fmt: skip
 _RANGE = Text(
     "{name}: {field} is {got}, which is outside what is possible ({bound}). Send the right value, or leave it out.",
-    "{name}：{field} 为 {got}，超出允许范围（{bound}）。请发送正确的值，或不发送该字段。",
+    "{name}：{field} 为{got}，超出允许范围（{bound}）。请发送正确的值，或不发送该字段。",
 )
 _RESERVED = Text(
     "{name} is recorded by the system itself and can't be sent by a tracking client. Use the console or the JSON API.",
     "{name} 由系统自行记录，不能由跟踪 SDK 发送。请使用控制台或 JSON API。",
 )
 _UNKNOWN_FIELD = Text("{name} has no field {field}.", "{name} 没有字段 {field}。")
+
+
+def _in_chinese(value: str) -> str:
+    """A value as JSON writes it behind a Chinese word: a text in Chinese quotes, anything else after a space."""
+    return "“" + value[1:].removesuffix('"') + "”" if value.startswith('"') else f" {value}"
 
 
 def _fault(name: str, error: ValidationError) -> Fault:
@@ -63,15 +68,18 @@ def _fault(name: str, error: ValidationError) -> Fault:
     kind = first["type"]
     got = json.dumps(first["input"], ensure_ascii=False, default=str) if kind != "missing" else ""
     got = got if len(got) <= 60 else got[:59] + "…"
+    said = Text(got, _in_chinese(got))
     if kind == "missing":
         return Fault("missing", field, _MISSING.filled(name=name, field=field))
     if kind in _EXPECTED:
-        expected, example = _EXPECTED[kind]
-        text = _WRONG.filled(name=name, field=field, expected=expected, got=got, example=example)
+        expected, sample = _EXPECTED[kind]
+        shown = _in_chinese(sample)
+        example = Text(sample, shown if shown.startswith("“") else f"{shown} ")
+        text = _WRONG.filled(name=name, field=field, expected=expected, got=said, example=example)
         return Fault("wrong_type", field, text)
     limits = first.get("ctx", {})
     bound = " ".join(f"{sign} {limits[key]}" for key, sign in (("ge", "≥"), ("le", "≤")) if key in limits) or kind
-    return Fault("out_of_range", field, _RANGE.filled(name=name, field=field, got=got, bound=bound))
+    return Fault("out_of_range", field, _RANGE.filled(name=name, field=field, got=said, bound=bound))
 
 
 def check(name: str, properties: Mapping[str, Any], *, tracked: bool = True) -> Fault | None:

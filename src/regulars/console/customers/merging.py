@@ -60,6 +60,7 @@ def _preview(source: int, target: int) -> dict[str, Any]:
             (name, FIELDS.get(name, name), _said(name, theirs), _said(name, ours))
             for name, (theirs, ours) in found.differing.items()
         ],
+        "along": _along(found),
         "filled": [(FIELDS.get(name, name), _said(name, value)) for name, value in found.filled.items()],
         "identities": [[(KINDS[row.kind], row.masked) for row in rows] for rows in (found.of_target, found.of_source)],
         "shown": f":{IDENTITIES}",
@@ -71,6 +72,18 @@ def _preview(source: int, target: int) -> dict[str, Any]:
         "source_scores": scores.get(found.source.id),
         "target_scores": scores.get(found.target.id),
     }
+
+
+def _along(found: queries.MergePreview) -> str:
+    """What of the other comes along besides events and orders, as it is counted."""
+    counted = (
+        (found.identities, Text("identities: {n}", "{n} 个标识")),
+        (found.tags, Text("tags: {n}", "{n} 个标签")),
+        (found.notes, Text("notes: {n}", "{n} 条备注")),
+        (found.consents, Text("consents: {n}", "{n} 项同意")),
+    )
+    said = [str(text.filled(n=formatting.number(count))) for count, text in counted if count]
+    return str(Text(", ", "、")).join(said)
 
 
 def _why(one: queries.Agreed, source: int, target: int) -> Text:

@@ -86,7 +86,7 @@ def _text(name: str, properties: dict[str, Any]) -> str:
     products = said("products")
     if isinstance(products, list) and products:
         names = [str(p.get("name") or p.get("product_id") or "") for p in products if isinstance(p, dict)]
-        parts.append(_listed([n for n in names if n]))
+        parts.append(_listed([n for n in dict.fromkeys(names) if n]))  # two lines of one product name it once
     elif said("name") or said("product_id") or said("title"):
         parts.append(str(said("name") or said("title") or said("product_id")))
     if said("score") is not None:

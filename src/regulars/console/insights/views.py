@@ -163,6 +163,7 @@ def sales(request: HttpRequest) -> HttpResponse:
             "dimension_name": DIMENSIONS[dimension],
             "not_given": NOT_GIVEN[dimension],
             "figures": None if days is None else queries.overview.figures(moment, days=days),
+            "whole": queries.sales.whole(moment) if days is None else None,
             "all_buyers": _who_bought(since, until),
             "all_new": people(**_first(since, until)),
             "over_time": charts.bars(

@@ -58,6 +58,7 @@ def warm(snapshot: Snapshot) -> Iterator[object]:
         for days in (*overview.SPANS, *overview.ASKED):
             yield overview.figures(whole, days=days)
         yield from answers.warm(whole)
+        yield sales.whole(whole)
         for span, period in sales.SPANS.items():
             since, until = (None, None) if span is None else (whole.as_of - span, whole.as_of - 1)
             yield sales.by_period(whole, period=period, since=since, until=until)

@@ -57,6 +57,11 @@ def by(snapshot: Snapshot, *, dimension: Dimension, since: int | None = None, un
     return sorted(rows, key=lambda row: (-row.net, str(row.key)))[:limit]
 
 
+def whole(snapshot: Snapshot) -> Sales | None:
+    """Of the whole history, the running day included; None before the first sale. Its `key` says nothing."""
+    return next(iter(_sales(snapshot, "all", None, None)), None)
+
+
 def _sales(snapshot: Snapshot, by: Any, since: int | None, until: int | None) -> list[Sales]:
     """Buckets of a week become the first day of it."""
     until = snapshot.as_of if until is None else min(until, snapshot.as_of)
