@@ -82,6 +82,29 @@ def test_anonymous_events_belong_to_the_customer_who_is_identified_later(box: In
     assert "li@example.com" not in json.dumps([[row.properties, row.context] for row in rows])
 
 
+def test_what_a_client_remembers_of_its_user_counts_where_nobody_said_anything_else(box: Inbox) -> None:
+    def remembers(id: str, day: int, **traits: Any) -> dict[str, Any]:
+        return {**track(id), "timestamp": f"2026-03-{day:02}T10:00:00Z", "context": {"traits": traits}}
+
+    def known() -> dict[str, Any]:
+        (root,) = set(customers.roots_of({row.record_id for row in tracked()}).values())
+        profile = customers.get(root)
+        return {name: value for name, value in (profile.fields | profile.custom).items() if value is not None}
+
+    accept(box, [remembers("m1", 5, phone="13800138000", name="Li Lei", city="Suzhou", plan="gold", birthday="soon")])
+    drain(box)
+    assert known() == {"name": "Li Lei", "city": "Suzhou"}  # known fields alone
+    accept(box, [remembers("m2", 4, name="Late"), remembers("m3", 6, firstName="Han", lastName="Mei")])
+    drain(box)
+    assert known() == {"name": "Han Mei", "city": "Suzhou"}  # the latest of those remembered, whenever it came
+    said = {"type": "identify", "userId": "u1", "messageId": "i1", "timestamp": "2026-03-01T10:00:00Z"}
+    accept(box, [{**said, "traits": {"name": "Han Meimei"}}])
+    drain(box)
+    accept(box, [remembers("m4", 9, name="Han Mei", gender="f"), remembers("m5", 9, phone="13800138000")])
+    drain(box)
+    assert known() == {"name": "Han Meimei", "city": "Suzhou", "gender": "female"}  # what was said stands
+
+
 def test_bad_events_are_put_aside_and_harm_no_other(box: Inbox) -> None:
     accept(box, [track("m1"), {**track("m2"), "event": None}, 5, track("m3")])
     drain(box)

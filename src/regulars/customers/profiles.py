@@ -160,13 +160,33 @@ def from_traits(traits: Mapping[str, Any], *, today: date) -> dict[str, Any]:
     return fields
 
 
+REMEMBERED = 2**52
+"""µs taken from the time of a fact that a client only remembers: older than anything that was ever said, in their own
+order among themselves; JSON holds it exactly."""
+
+
+def said_at(at: int) -> int:
+    """When (µs) a fact of this time was said or remembered."""
+    return at if at >= 0 else at + REMEMBERED
+
+
+def remembered(traits: Mapping[str, Any], *, today: date) -> dict[str, Any]:
+    """The known fields among what a client sends along of its user with every event (Segment's `context.traits`). What
+    else stands there goes to nobody's profile: only identify makes attributes.
+    """
+    return {name: value for name, value in from_traits(traits, today=today).items() if name in FIELDS and value}
+
+
 def written(facts: Facts, fields: Mapping[str, Any], at: int) -> bool:
     """Write the fields into a record's facts as of `at` (µs), in place: a later fact stays, of two at the same moment
-    the one written last does. Whether anything changed.
+    the one written last does. Whether anything changed. What is only remembered comes with every event: said again, it
+    changes nothing.
     """
     changed = False
     for field, value in fields.items():
         present = facts.get(field)
+        if at < 0 and present is not None and present[0] == value:
+            continue
         if present is None and field not in FIELDS and len(facts) >= MAX_ATTRIBUTES:
             continue
         if present is None or (at >= present[1] and present != [value, at]):

@@ -21,6 +21,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from regulars.catalog import Fault
 from regulars.customers import services as customers
+from regulars.customers.profiles import IDENTIFYING
 from regulars.eventlog import intake, quarantine
 from regulars.eventlog import services as eventlog
 from regulars.eventlog.ingest import door, envelope, inbox
@@ -230,7 +231,8 @@ def _append(drafts: Sequence[Draft]) -> None:
     for draft in drafts:
         at = draft.at
         # An erasure may lie between events of one hour.
-        if not draft.traits and (erased_until is None or at >= erased_until):
+        silent = not draft.traits or (draft.remembered and draft.traits.keys() <= IDENTIFYING.keys())
+        if silent and (erased_until is None or at >= erased_until):
             found = same.get(draft.identities)
             if found is not None and found[1] <= at < found[2]:
                 of_draft.append(found[0])
@@ -238,7 +240,7 @@ def _append(drafts: Sequence[Draft]) -> None:
             hour = at.replace(minute=0, second=0, microsecond=0)
             same[draft.identities] = len(claims), hour, hour + _HOUR
         of_draft.append(len(claims))
-        claims.append(customers.Claim(draft.identities, draft.traits, at))
+        claims.append(customers.Claim(draft.identities, draft.traits, at, draft.remembered))
     late: set[int] = set()
     records = customers.resolve(claims, late=late)
     for draft, place in zip(drafts, of_draft, strict=True):

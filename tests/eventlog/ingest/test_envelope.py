@@ -84,7 +84,7 @@ def test_identities_are_found_wherever_clients_put_them() -> None:
         ("wechat_openid", "o1"), ("wechat_unionid", "n1"), ("member_card", "c1"), ("device", "d1"),
     }  # fmt: skip
     assert json.loads(draft.context) == {"device": {"model": "P50"}}
-    assert draft.traits == {}
+    assert draft.remembered and draft.traits["email"] == "a@b.cn"
 
 
 def test_traits_of_identify_go_to_the_profile_and_not_into_the_log() -> None:

@@ -113,7 +113,7 @@ def _meanwhile(root: Customer, shown: Mapping[str, Any]) -> dict[str, Meanwhile]
     for facts in Customer.objects.filter(root_id=root.pk).values_list("facts", flat=True):
         for name, (value, at) in facts.items():
             if name in shown and value == shown[name]:
-                stamps[name] = max(at, stamps.get(name, at))
+                stamps[name] = max(profiles.said_at(at), stamps.get(name, 0))
     found = {
         name: Meanwhile(value, "", clock.from_micros(stamps[name]) if name in stamps else None)
         for name, value in shown.items()

@@ -36,11 +36,15 @@ _decode = msgspec.json.Decoder().decode
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """What an event says of who did it: (kind, value) pairs as they came, traits (of an identify call), its time."""
+    """What an event says of who did it: (kind, value) pairs as they came, traits (of an identify call), its time.
+    `remembered`: the traits are what a client sends along of its user with any event; they count where nobody said
+    anything else, however late.
+    """
 
     identities: tuple[Key, ...]
     traits: dict[str, Any]
     at: datetime
+    remembered: bool = False
 
 
 def generation() -> tuple[str, datetime | None]:
@@ -279,14 +283,14 @@ def _save(scene: _Scene) -> None:
         begin_generation()
 
 
-def _tell(told: dict[int, list[tuple[dict[str, Any], datetime]]]) -> set[int]:
-    """Write traits to the records they were told of, in order; the roots whose facts changed."""
+def _tell(told: dict[int, list[tuple[dict[str, Any], int]]]) -> set[int]:
+    """Write traits to the records they were told of (as of µs), in order; the roots whose facts changed."""
     changed: set[int] = set()
     altered = []
     known = rows("SELECT id, root_id, facts FROM customers_customer WHERE id {among}", told, "bigint")
     for id, root, written in known:
         facts = _decode(written)
-        news = [profiles.written(facts, fields, clock.micros(at)) for fields, at in told[id]]
+        news = [profiles.written(facts, fields, at) for fields, at in told[id]]
         if any(news):
             altered.append((facts, id))
             changed.add(root)
@@ -336,13 +340,14 @@ def resolve(claims: Sequence[Claim], *, late: set[int] | None = None, by: str = 
     changed: set[int] = set()
     if cold:
         learnt, changed = _resolve_cold(claims, claimed, placed, cold, of_erased, by)
-    told: dict[int, list[tuple[dict[str, Any], datetime]]] = defaultdict(list)
+    told: dict[int, list[tuple[dict[str, Any], int]]] = defaultdict(list)
     today = clock.today(business().zone) if any(claim.traits for claim in claims) else date.min
     for place, (claim, record) in enumerate(zip(claims, placed, strict=True)):
         if claim.traits and record is not None and place not in of_erased:
-            fields = profiles.from_traits(claim.traits, today=today)
-            if fields:
-                told[record].append((fields, claim.at))
+            fields_of = profiles.remembered if claim.remembered else profiles.from_traits
+            if fields := fields_of(claim.traits, today=today):
+                at = clock.micros(claim.at)
+                told[record].append((fields, at - profiles.REMEMBERED if claim.remembered else at))
     if told:
         changed |= _tell(told)
     if changed:

@@ -80,13 +80,14 @@ _TOGETHER = ("batch", "import")
 
 class Draft(NewEvent, gc=False):
     """An event that can be taken: what the log gets (properties and context as JSON text: small, and made while the
-    objects are at hand; `customer_id` is for intake to fill in), and the claim for customers (identities, traits).
-    `came`: the record and the place in it.
+    objects are at hand; `customer_id` is for intake to fill in), and the claim for customers (identities, traits; those
+    are `remembered` that any other call than identify carries in its context). `came`: the record and the place in it.
     """
 
     identities: tuple[tuple[str, str], ...] = ()
     traits: dict[str, Any] = _NOTHING
     came: tuple[Placed, int] | None = None
+    remembered: bool = False
 
 
 class _Call(msgspec.Struct, gc=False):
@@ -415,6 +416,7 @@ def _draft(
     bare = context.keys().isdisjoint(_TELLING)
     if traits or not bare:
         named = traits if kind == "identify" else _object(context.get("traits"), "context.traits")
+        traits = named
         more = [*_identities_in(named), *_outside(context.get("externalId"))]
         if identities or more:  # a device alone names nobody
             more += _device(context.get("device"))
@@ -440,6 +442,7 @@ def _draft(
         identities,
         traits,
         came,
+        kind != "identify",
     )
 
 
