@@ -170,12 +170,14 @@ def _people(client: Client, address: str) -> int:
 
 def test_the_last_nodes_of_the_flow_lead_to_the_people_in_the_stage_today(manager: Client) -> None:
     build()
-    series = manager.get("/insights/lifecycle").context["flow"].option["series"][0]
+    flow = manager.get("/insights/lifecycle").context["flow"]
+    series = flow.option["series"][0]
     counts = dict.fromkeys((node["name"] for node in series["data"] if "url" in node), 0.0)
     for link in series["links"]:
         counts[link["target"]] = counts.get(link["target"], 0) + link["value"]
     urls = {node["name"]: node["url"] for node in series["data"] if "url" in node}
     assert urls and {name: _people(manager, url) for name, url in urls.items()} == {name: counts[name] for name in urls}
+    assert {to.url for _, to, _ in flow.rows if hasattr(to, "url")} == {urls[name] for name in urls if counts[name]}
 
 
 def test_what_to_do_next_leads_to_as_many_people_as_it_says(manager: Client, judged: dict[str, int]) -> None:
@@ -185,6 +187,32 @@ def test_what_to_do_next_leads_to_as_many_people_as_it_says(manager: Client, jud
     )
     told = [(url, int(re.search(r"\d+", re.sub(r"<[^>]+>", "", text))[0])) for url, text in steps]  # type: ignore[index]
     assert told and [(url, _people(manager, url)) for url, _ in told] == told
+
+
+LABEL = re.compile(r'<(div class="figure-label"|dt)>(.*?)</(?:div|dt)>', re.DOTALL)
+NAMED = re.compile(r'data-bs-title="([^"]*)" data-bs-content="([^"]+)"')
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_figure_is_defined_a_hover_away_and_under_the_name_it_has_on_the_page(
+    manager: Client, judged: dict[str, int], language: str
+) -> None:
+    def seen(page: str) -> str:
+        return manager.get(page, headers={"Accept-Language": language}).content.decode()
+
+    for page in ("overview", "insights/sales", "insights/sales?period=all", "insights/risk?lost=1", "insights/rhythm"):
+        labels = LABEL.findall(seen(f"/{page}"))
+        assert labels, page
+        for _, label in labels:
+            about = NAMED.search(label)
+            assert about and about[1] == label.partition("<")[0].strip(), (page, label)
+    figures = seen(f"/customers/{judged['ming']}").split('class="facts figures"')[1].split("</dl>")[0]
+    assert [label for _, label in LABEL.findall(figures) if not NAMED.search(label)] == []
+    heads = seen("/insights/rfm").split("rfm-groups")[1].split("</thead>")[0].split("<th ")[4:]
+    assert len(heads) == 3 and all(NAMED.search(head) for head in heads)
+    steps = seen("/overview").split('class="todo"')[1].split("</ol>")[0].split("<li>")[1:]
+    called = [about for step in steps if "/customers?" in step for about in [NAMED.search(step)]]
+    assert called and all(called)
 
 
 @pytest.mark.parametrize(("period", "number"), [("7", "0"), ("28", "1"), ("90", "1")])

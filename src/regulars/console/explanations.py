@@ -98,6 +98,66 @@ _OF_NO_METRIC: dict[str, About] = {
             "12% 的客户高于区间，其中复购过的客户为 16%；模型预期的购买次数总计比实际少 14%，金额少 17%。",
         ),
     ),
+    "customer_orders": About(
+        Text("Orders", "订单"),
+        Text(
+            "Different orders of theirs with at least one line above zero, refunded ones too.",
+            "至少有一行金额大于零的不同订单，之后退款的也算。",
+        ),
+    ),
+    "first_purchase": About(
+        Text("First purchase", "首次购买"),
+        Text(
+            "The day of their first order with a line above zero, in the business's zone. Orders from before this "
+            "system count once they are imported.",
+            "第一笔金额大于零的订单所在的日期，按商家所在时区计。启用本系统之前的订单，导入后也会计入。",
+        ),
+    ),
+    "last_purchase": About(
+        Text("Last purchase", "最近购买"),
+        Text(
+            "The day of their latest order with a line above zero, in the business's zone, refunded or not. What the "
+            "business gives back later is no purchase.",
+            "最近一笔金额大于零的订单所在的日期，按商家所在时区计，之后退款的也算；退款本身不算购买。",
+        ),
+    ),
+    "risk_net": About(
+        Text("What they have brought", "他们已带来的消费"),
+        Text(
+            "The net spend of these customers, added up: all purchases so far less their refunds, in the business's "
+            "currency. Orders in other currencies aren't in it.",
+            "这些客户的净消费合计：迄今全部购买减去退款，以企业本位币计；其他币种的订单不计入。",
+        ),
+    ),
+    "risk_expected": About(
+        Text("Expected of them next year", "预计他们未来一年带来"),
+        Text(
+            "What each of these customers is expected to bring in the next 12 months, added up: expected purchases "
+            "(BG/NBD) × expected value of each (Gamma-Gamma), not discounted. It is already less because they may "
+            "have left. Customers of whom it can't be said yet add nothing.",
+            "这些客户未来 12 个月预期价值的合计：预期购买次数（BG/NBD）× 每次的预期金额（Gamma-Gamma），未折现。"
+            "他们可能已经离开，这一点已计算在内；暂时无法估计的客户不计入。",
+        ),
+    ),
+    "rfm_share": About(
+        Text("Share", "占比"),
+        Text(
+            "The group's customers ÷ all buyers: customers with at least one order.",
+            "该分组的客户数 ÷ 全部购买客户数（至少有一笔订单的客户）。",
+        ),
+    ),
+    "rfm_net": About(
+        Text("Net revenue", "净销售额"),
+        Text(
+            "The net spend of the group's customers, added up: all purchases so far less their refunds, in the "
+            "business's currency. Anonymous sales have no customer and aren't in it.",
+            "该分组客户的净消费合计：迄今全部购买减去退款，以企业本位币计。散客销售没有客户，不计入。",
+        ),
+    ),
+    "rfm_average": About(
+        Text("Per customer", "人均"),
+        Text("The group's net revenue ÷ its customers.", "该分组的净销售额 ÷ 客户数。"),
+    ),
     "rfm": About(
         Text("RFM scores", "RFM 得分"),
         Text(
@@ -114,8 +174,60 @@ _OF_NO_METRIC: dict[str, About] = {
     "taste": About(Text("Taste", "偏好"), traits.TASTE_MEANING),
 }
 
-_BY_METRIC = {"stage": "stages", "risk": "warnings", "new_buyers": "new_and_returning"}
+_BY_METRIC = {"stage": "stages", "risk": "warnings"}
 """Figures of one customer or page that the definition of a metric explains."""
+
+_PART_OF: dict[str, tuple[str, About]] = {
+    "net_revenue": (
+        "revenue",
+        About(Text("Net revenue", "净销售额"), Text("The net of what follows.", "即下述销售额的净额。")),
+    ),
+    "new_buyers": (
+        "new_and_returning",
+        About(
+            Text("New buyers", "新客"),
+            Text("The new ones of what follows, in the period shown.", "即下述新老客户中的新客，按所选时段计。"),
+        ),
+    ),
+    "at_risk": (
+        "warnings",
+        About(
+            Text("Customers at risk", "有流失风险的客户"),
+            Text(
+                "Customers who are warned of and not lost yet; under “Already lost” those who are lost.",
+                "已触发流失预警、尚未流失的客户；在“已经流失”下，则为其中已流失的客户。",
+            ),
+        ),
+    ),
+    "half_again": (
+        "time_between_purchases",
+        About(
+            Text("Half come again within", "一半客户再来间隔"),
+            Text("Half of all times between two purchases are no longer than this.", "半数购买间隔不超过这一天数。"),
+        ),
+    ),
+    "three_quarters_again": (
+        "time_between_purchases",
+        About(
+            Text("Three quarters within", "四分之三客户再来间隔"),
+            Text(
+                "Three quarters of all times between two purchases are no longer than this.",
+                "四分之三的购买间隔不超过这一天数。",
+            ),
+        ),
+    ),
+    "nine_in_ten_again": (
+        "time_between_purchases",
+        About(
+            Text("Nine in ten within", "九成客户再来间隔"),
+            Text(
+                "Nine in ten of all times between two purchases are no longer than this.",
+                "九成的购买间隔不超过这一天数。",
+            ),
+        ),
+    ),
+}
+"""Figures that are one part of a metric: which one, and their name and words on pages, before the metric's own."""
 
 
 def of(key: str) -> About:
@@ -123,6 +235,10 @@ def of(key: str) -> About:
     if key in _OF_NO_METRIC:
         about = _OF_NO_METRIC[key]
         return About(about.name, about.text.filled(**cutoffs().said()))
+    if key in _PART_OF:
+        whole, part = _PART_OF[key]
+        said = metrics.METRICS[whole].explained(cutoffs())
+        return About(part.name, Text(f"{part.text.en} {said.en}", part.text.zh + said.zh))
     metric = metrics.METRICS[_BY_METRIC.get(key, key)]
     return About(metric.name, metric.explained(cutoffs()))
 

@@ -46,7 +46,7 @@ SHOWN: dict[str, tuple[Text, charts.Unit]] = {
     "buyers": (Text("Buyers", "购买客户数"), "number"),
     "average": (Text("Average order", "客单价"), "money"),
 }
-METRIC = {"net": "revenue", "average": "average_order"}  # whose definition explains it; else that of the same name
+METRIC = {"net": "net_revenue", "average": "average_order"}  # whose definition explains it; else that of the same name
 NPS = (Text("Promoters", "推荐者"), Text("Passives", "中立者"), Text("Detractors", "贬损者"))
 CSAT = (Text("Satisfied", "满意"), Text("Not satisfied", "不满意"))
 REASONS: dict[queries.risk.Reason, Text] = {
@@ -155,6 +155,7 @@ def sales(request: HttpRequest) -> HttpResponse:
             "periods": [(key, text) for key, (_, text) in PERIODS.items()],
             "period": period,
             "shown": [(key, text) for key, (text, _) in SHOWN.items()],
+            "named": {key: text for key, (text, _) in SHOWN.items()},
             "show": show,
             "show_name": name,
             "metric": METRIC.get(show, show),

@@ -9,7 +9,7 @@ from django.utils.http import urlencode
 
 from regulars.accounts.actors import Actor
 from regulars.analytics import lifecycle
-from regulars.console import charts, formatting
+from regulars.console import charts, explanations, formatting
 from regulars.console.customers.filters import asked, between_days
 from regulars.console.customers.page import reasons
 from regulars.console.requests import ConsoleRequest, page
@@ -26,13 +26,15 @@ PERIODS: dict[str, tuple[int, Text, Text]] = {
     "90": (90, Text("90 days", "90 天"), Text("the 90 days before", "前 90 天")),
 }
 FIGURES: tuple[tuple[str, Text, str, charts.Unit, str], ...] = (
-    ("net", Text("Net revenue", "净销售额"), "revenue", "money", "up"),
+    ("net", Text("Net revenue", "净销售额"), "net_revenue", "money", "up"),
     ("orders", Text("Orders", "订单数"), "orders", "number", "up"),
     ("buyers", Text("Buyers", "购买客户数"), "buyers", "number", "up"),
-    ("new_buyers", Text("New buyers", "新购客户"), "new_buyers", "number", "up"),
+    ("new_buyers", Text("New buyers", "新客"), "new_buyers", "number", "up"),
     ("average_order", Text("Average order", "客单价"), "average_order", "money", "up"),
 )
 SHORT = 5
+GOOD = ("champions", "loyal", "needs_attention")  # the groups whose customers are called first
+MAY_COME = 50  # the chance, in percent, from which on somebody asleep may still come
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Step:
     text: Text
     why: Text
     url: str
+    about: explanations.About | None = None  # who is meant
 
 
 @page(capability="insights.view")
@@ -143,37 +146,56 @@ def _listed(moment: queries.Snapshot, query: str) -> int:
     return queries.customers.count(moment, filters=asked(QueryDict(query)).filters())
 
 
-def _step(icon: str, text: Text, count: int, why: Text, query: str) -> Step:
-    return Step(icon, text.filled(n=formatting.number(count)), why, f"{reverse('customers:list')}?{query}")
+def _step(icon: str, text: Text, count: int, why: Text, query: str, about: explanations.About) -> Step:
+    return Step(icon, text.filled(n=formatting.number(count)), why, f"{reverse('customers:list')}?{query}", about)
+
+
+def _good() -> explanations.About:
+    names = [explanations.group_text(group) for group in GOOD]
+    risk = explanations.of("risk").text
+    text = Text(
+        "Good customers are those in the RFM groups {groups}. Slipping away are those among them who are warned of and "
+        "not lost. {risk}",
+        "好客户指 RFM 分组为{groups}的客户；正在疏远，指其中已触发流失预警、尚未流失的客户。{risk}",
+    ).filled(groups=Text(", ".join(n.en for n in names), "、".join(f"“{n.zh}”" for n in names)), risk=risk)
+    return explanations.About(Text("Good customers who are slipping away", "正在疏远的好客户"), text)
+
+
+def _may_come() -> explanations.About:
+    text = Text(
+        "Dormant customers with at least two orders whose probability of coming back is {least} % or more. {chance}",
+        "至少有两笔订单、仍会光顾的概率不低于 {least}% 的沉睡客户。{chance}",
+    ).filled(least=MAY_COME, chance=explanations.of("p_alive").text)
+    return explanations.About(Text("Dormant customers who may still come", "仍可能回来的沉睡客户"), text)
 
 
 def _steps(moment: queries.Snapshot, risk: queries.risk.Totals, actor: Actor) -> list[Step]:
     """In order of what it is worth."""
     steps = []
-    groups = [("group", group) for group in ("champions", "loyal", "needs_attention")]
+    groups = [("group", group) for group in GOOD]
     good = urlencode([("risk", "1"), *groups, ("sort", "-net")])
     if best := _listed(moment, good):
         text = Text("Call {n} good {n:customer who is|customers who are} slipping away", "联系 {n} 位正在疏远的好客户")
         why = Text("Everybody at risk together brought {net}.", "全部有流失风险的客户累计消费 {net}。").filled(
             net=formatting.money(risk.net, whole=True)
         )
-        steps.append(_step("phone-call", text, best, why, good))
+        steps.append(_step("phone-call", text, best, why, good, _good()))
     fresh = "stage=new&sort=-last_day"
     if new := _listed(moment, fresh):
         text = Text("Invite {n} new {n:customer|customers} to come again", "邀请 {n} 位新客再次光顾")
         why = Text("The second visit makes a regular.", "第二次光顾最能留住客户。")
-        steps.append(_step("calendar-heart", text, new, why, fresh))
-    asleep = "stage=dormant&chance_min=50&orders_min=2&sort=-expected_value"
+        steps.append(_step("calendar-heart", text, new, why, fresh, explanations.of("stage")))
+    asleep = f"stage=dormant&chance_min={MAY_COME}&orders_min=2&sort=-expected_value"
     if dormant := _listed(moment, asleep):
         text = Text("Wake {n} dormant {n:customer|customers} who may still come", "唤醒 {n} 位仍可能回来的沉睡客户")
         why = Text("More likely than not they haven't left for good.", "他们多半还没有真正离开。")
-        steps.append(_step("bell-ringing", text, dormant, why, asleep))
+        steps.append(_step("bell-ringing", text, dormant, why, asleep, _may_come()))
     if gone := queries.lifecycle.newly_lost(moment):
         text = Text(
             "Find out why {n} {n:customer was|customers were} lost this month", "了解本月流失的 {n} 位客户为何离开"
         ).filled(n=formatting.number(gone))
         why = Text("What they said, complained of and gave back.", "看看他们的评价、投诉与退款。")
-        steps.append(Step("message-question", text, why, reverse("insights:lost")))
+        steps.append(Step("message-question", text, why, reverse("insights:lost"), explanations.of("stage")))
     if actor.may("quarantine.repair") and (waiting := log.in_quarantine()):
         text = Text("Repair {n} {n:event|events} in quarantine", "修复隔离区中的 {n} 个事件")
         why = Text("Until then they are in no figure.", "修复之前，它们不计入任何数字。")

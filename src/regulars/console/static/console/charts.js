@@ -96,9 +96,6 @@
       if (!matrix && kind !== "scatter") base.tooltip.trigger = "axis";
     }
     option.series = (option.series || []).map(function (s) {
-      // the pointer promises a page only where there is one; of a flow, node by node
-      if (s.type === "sankey") s.data.forEach(function (n) { if (n.url) n.cursor = "pointer"; });
-      s.cursor = s.type !== "sankey" && (s.data || []).some(function (one) { return one && one.url; }) ? "pointer" : "default";
       if (s.type === "line") return merged({ showSymbol: (s.data || []).length < 3, symbolSize: 6, lineStyle: { width: 2 }, emphasis: { focus: "series" } }, s);
       if (s.type === "bar") return merged({ barMaxWidth: 28, itemStyle: { borderRadius: s.stack ? 0 : 2 }, emphasis: { focus: "series" } }, s);
       if (s.type === "heatmap") return merged({ label: { show: roomy, formatter: function (p) { return (data.unit === "money" ? short : exact)(p.value[2]); } }, itemStyle: { borderColor: surface, borderWidth: 2, borderRadius: 3 }, emphasis: { itemStyle: { borderColor: ink, borderWidth: 1 } } }, s);
@@ -151,6 +148,8 @@
     var chart = echarts.init(place, null, { renderer: "svg" });
     chart.setOption(full(data, place.clientHeight < 160, place.clientWidth));
     chart.on("click", function (p) { if (p.data && p.data.url) location.href = p.data.url; });
+    // the pointer promises a page only where there is one (the library shows it over whatever is drawn)
+    chart.on("mousemove", function (p) { chart.getZr().setCursorStyle(p.data && p.data.url ? "pointer" : "default"); });
     drawn.set(place, chart);
     seen.observe(place);
   }
