@@ -21,7 +21,6 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from regulars.catalog import Fault
 from regulars.customers import services as customers
-from regulars.customers.profiles import IDENTIFYING
 from regulars.eventlog import intake, quarantine
 from regulars.eventlog import services as eventlog
 from regulars.eventlog.ingest import door, envelope, inbox
@@ -230,11 +229,10 @@ def _append(drafts: Sequence[Draft]) -> None:
     erased_until = customers.erased_until()
     for draft in drafts:
         at = draft.at
-        # An erasure may lie between events of one hour.
-        silent = not draft.traits or (draft.remembered and draft.traits.keys() <= IDENTIFYING.keys())
-        if silent and (erased_until is None or at >= erased_until):
+        # An erasure may lie between events of one hour. What a client remembers it sends with every event.
+        if (draft.remembered or not draft.traits) and (erased_until is None or at >= erased_until):
             found = same.get(draft.identities)
-            if found is not None and found[1] <= at < found[2]:
+            if found is not None and found[1] <= at < found[2] and draft.traits in ({}, claims[found[0]].traits):
                 of_draft.append(found[0])
                 continue
             hour = at.replace(minute=0, second=0, microsecond=0)
