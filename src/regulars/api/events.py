@@ -139,7 +139,7 @@ def _shape(rows: list[EventRow]) -> list[dict[str, Any]]:
 @router.get(
     "/events",
     response={200: Page[EventOut], **ERRORS},
-    **needs("events.view", said("The latest events", "最新事件"), said("The newest first.", "新事件在前。")),
+    **needs("events.view", said("The latest events", "最新事件"), said("Last taken in first.", "最后收到的在前。")),
 )
 def list_events(request: HttpRequest, event: Name = None, cursor: Cursor = None, limit: Limit = 50) -> Any:
     actor(request, "events.view")
