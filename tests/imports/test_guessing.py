@@ -222,3 +222,13 @@ def test_orders_among_files_of_customers_are_pointed_out(tmp_path: Path) -> None
     ]
     people = "name,phone,birthday,city\nBo Li,13800138000,1990-01-01,Shanghai\n"
     assert proposal(tmp_path, people, "customers")[1] == []
+
+
+def test_one_customer_spelled_twice_is_no_doubt_about_an_order(tmp_path: Path) -> None:
+    head = "order id,date,phone,email,amount\n"
+    one = "1,2026-11-01,+86 139 0000 0000,A@b.com,10\n1,2026-11-01,13900000000,,12\n2,2026-11-01,,a@b.com,5\n"
+    row = mapped(written(tmp_path, head + one))
+    assert (row.mapping["columns"]["line_total"], queries.preview(row).doubts) == ("amount", [])
+    two = "3,2026-11-01,13800138000,,5\n3,2026-11-01,13900139000,,5\n"
+    told = queries.preview(mapped(written(tmp_path, head + one + two))).doubts
+    assert [text.en[:45] for _, text in told] == ["1 order number stands with several customers:"]

@@ -47,19 +47,24 @@ def found(
 
     amount = next((name for name in ("order_total", "line_total", "price") if name in mapping.columns), "price")
     day = cell("at") if mapping.repeats == "daily" else "''"
-    who = ", ".join(cell(name) for name in IDENTITIES if name in mapping.columns)
-    who = f"concat_ws(chr(31), {who})" if who else "''"
+    kinds = [name for name in IDENTITIES if name in mapping.columns]
+    # About as judging understands them: a phone by its last nine digits, the others in small letters.
+    alike = {name: f"lower({cell(name)})" for name in kinds}
+    if "phone" in alike:
+        digits = f"regexp_replace({cell('phone')}, '\\.0$|\\D', '', 'g')"
+        alike["phone"] = f"nullif(right({digits}, 9), '')"
+    who = "".join(f", {alike[name]} AS w{number}" for number, name in enumerate(kinds))
     asked = [cell("order_id"), cell("store"), day, who, cell(amount), point]
     before = json.loads(staging.kept(database, "repeats") or "null")
     if before and before[0] == asked:
         return Repeats(**before[1])
     every = ", ".join(f"c{index}" for index in range(len(headers)))
     row = database.execute(
-        f"""WITH cells AS (SELECT row, {asked[0]} AS o, coalesce({asked[1]}, '') AS s, {day} AS d, {who} AS w,
+        f"""WITH cells AS (SELECT row, {asked[0]} AS o, coalesce({asked[1]}, '') AS s, {day} AS d{who},
                 {asked[4]} AS a, hash({every}) AS h FROM raw WHERE {asked[0]} IS NOT NULL),
-             apart AS (SELECT o, s, d, w, h, count(*) AS n, min(row) AS r,
+             apart AS (SELECT * EXCLUDE (row, a), count(*) AS n, min(row) AS r,
                 {formats.number("digits(any_value(a))", point)} AS v FROM cells GROUP BY ALL),
-             orders AS (SELECT o, s, d, count(DISTINCT w) FILTER (w <> '') > 1 AS strange, sum(n) - count(*) AS again,
+             orders AS (SELECT o, s, d, {_strange(kinds)} AS strange, sum(n) - count(*) AS again,
                 sum((n - 1) * v) AS again_sum, count(*) FILTER (v >= 0) > 1 AS several, min(v) = max(v) AS same,
                 sum(v) - arg_min(v, r) AS rest FROM (SELECT * REPLACE (CASE WHEN v >= 0 THEN v END AS v) FROM apart)
                 GROUP BY o, s, d)
@@ -74,6 +79,16 @@ def found(
     repeats = Repeats(*row[:7], *sums)
     staging.keep(database, "repeats", json.dumps([asked, asdict(repeats)]))
     return repeats
+
+
+def _strange(kinds: list[str]) -> str:
+    """Whether an order is several customers': two user ids, or something differs and nothing is shared by all."""
+    differs = [f"count(DISTINCT w{number}) > 1" for number, _ in enumerate(kinds)]
+    shared = [f"(count(DISTINCT w{number}) = 1 AND count(w{number}) = count(*))" for number, _ in enumerate(kinds)]
+    if not kinds:
+        return "false"
+    users = differs[kinds.index("user_id")] if "user_id" in kinds else "false"
+    return f"{users} OR (({' OR '.join(differs)}) AND NOT ({' OR '.join(shared)}))"
 
 
 def belongs_to(repeats: Repeats, named: str) -> str:

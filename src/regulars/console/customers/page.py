@@ -69,7 +69,7 @@ def _figures(profile: queries.Profile) -> dict[str, Any]:
         "profile": profile,
         "awaited": warehouse.customer.awaited(snapshot, id, profile.records),
         "scores": scores,
-        "reasons": reasons(scores) if scores and scores.leaving else [],
+        "reasons": reasons(scores) if scores and scores.leaving and not profile.erased_at else [],
         "mood": warehouse.customer.mood(snapshot, id),
         "own_rhythm": bool(scores and scores.orders)
         and warehouse.customer.visits(snapshot, id) >= explanations.cutoffs().own_rhythm_visits,

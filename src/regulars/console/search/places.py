@@ -69,7 +69,7 @@ ALSO: dict[str, Text] = {
 }
 # Figure → what pages call it, or a part of it, besides.
 CALLED: dict[str, Text] = {
-    "revenue": Text("net revenue, revenue, gross sales", "净销售额、净额"),
+    "revenue": Text("net revenue, net sales, sales", "净销售额、净额"),
     "buyers": Text("new buyers, customers who bought", "新客、购买人数"),
     "retention": Text("cohorts, come back", "同期群、回购"),
     "second_order": Text("repeat rate, second purchase", "复购率、二次购买"),

@@ -61,11 +61,13 @@ def change(request: ConsoleRequest, id: int) -> HttpResponse:
     except Problem as problem:
         return _listed(request, problem, of=id)
     role = ROLES[person.role]
-    said = (
-        Text("{name} is {role} now.", "{name} 现在的角色是{role}。")
-        if person.is_active
-        else Text("{name} can't log in any more.", "{name} 已不能登录。")
-    ).filled(name=person.name, role=role)
+    if not person.is_active:
+        said = Text("{name} can't log in any more.", "{name} 已不能登录。")
+    elif active is not None:
+        said = Text("{name} can log in again.", "{name} 可以重新登录了。")
+    else:
+        said = Text("{name} is {role} now.", "{name} 现在的角色是{role}。")
+    said = said.filled(name=person.name, role=role)
     toast(request, said, undo=request.path, fields={k: v for k, v in before.items() if v})
     return redirect("staff:list")
 
