@@ -285,6 +285,9 @@ def others(*works: str) -> Iterator[list[Other]]:
                 one.process.wait()
 
 
+SAMPLED_SECONDS = 0.5
+
+
 def held(pid: int) -> int:
     """Bytes, without mapped files where the system tells them apart."""
     info = psutil.Process(pid).memory_info()
@@ -320,7 +323,9 @@ def _figures(size: Size, filling: Other, feeding: Other, writing: Other) -> Iter
         """Seconds until all is in the warehouse; processor time of this process."""
         begun, cpu = time.perf_counter(), time.process_time()
         while receiving.drain():
-            memory.append((held(os.getpid()), held(feeding.process.pid)))
+            if time.perf_counter() - sampled[-1] > SAMPLED_SECONDS:  # telling what processes hold takes time itself
+                sampled.append(time.perf_counter())
+                memory.append((held(os.getpid()), held(feeding.process.pid)))
         cpu = time.process_time() - cpu
         last = queries.last_position()
         while (Cursor.objects.filter(name="warehouse").values_list("position", flat=True).first() or 0) < last:
@@ -332,6 +337,7 @@ def _figures(size: Size, filling: Other, feeding: Other, writing: Other) -> Iter
     part = size.events // parts
     seconds = computed = floor = 0.0
     memory: list[tuple[int, int]] = []
+    sampled = [0.0]
     for _ in range(parts):
         more, people = filling.ask(part)
         floor += more
