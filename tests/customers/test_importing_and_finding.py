@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import connection
 
 from regulars.customers import queries
@@ -125,3 +127,11 @@ def test_cards_come_in_pages_for_many_and_for_merged_records(comes: Comes, actor
     assert [card.id for card in queries.page(known=False)] == [visitor]
     assert sorted((row.id, row.customer_id, row.known) for row in queries.records([a])) == [(a, b, True), (b, b, True)]
     assert [row.id for row in queries.records_after(a)] == [b, visitor]
+
+
+def test_an_upgrade_fills_in_what_else_people_are_found_by(comes: Comes) -> None:
+    one, two = comes("user_id=U-1", name="吴建超"), comes("user_id=U-2")
+    Customer.objects.update(name_rest="")
+    migration = import_module("regulars.customers.migrations.0005_more_to_find_by")
+    migration.fill(apps, connection.schema_editor())
+    assert dict(Customer.objects.values_list("id", "name_rest")) == {one: "建超", two: ""}

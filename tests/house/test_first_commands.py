@@ -1,9 +1,12 @@
 """The first command ever given on an empty folder, as the README has it."""
 
 import os
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +73,9 @@ def test_a_demo_that_was_broken_off_is_loaded_to_its_end_by_the_next(tmp_path: P
     again = ran(home, "demo", "--if-empty")
     assert again.returncode == 0 and "it goes on" in again.stderr, again.stderr
     assert "demo@example.com" in again.stdout
-    assert "new events" in again.stdout and "events are in" in again.stderr  # none where all came before the break
+    (told,) = re.findall(r"([\d,]+) events are in", again.stderr)
+    with closing(sqlite3.connect(home / "regulars.sqlite3")) as database:
+        ((stored,),) = database.execute("SELECT count(*) FROM eventlog_event WHERE source = 'demo'").fetchall()
+    assert f"{stored:,}" == told and "new events" in again.stdout  # 0 of them where all had come before the break
     third = ran(home, "demo", "--if-empty")
     assert "goes on" not in third.stderr and "new events" not in third.stdout

@@ -98,10 +98,10 @@ def predicted(pen: duckdb.DuckDBPyConnection, model: Model, *, as_of: int, figur
     if many <= TOGETHER:
         return _predicted(model, *columns)
     # Each customer's rows say what they say alone, and NumPy lets go of the interpreter: a part for every core.
-    parts = np.array_split(np.arange(many), min(many // TOGETHER + 1, os.cpu_count() or 1))
-    with ThreadPoolExecutor(len(parts)) as threads:
-        slices = [slice(part[0], part[-1] + 1) for part in parts]
-        return pa.concat_tables(threads.map(lambda part: _predicted(model, *(c[part] for c in columns)), slices))
+    count = min(many // TOGETHER + 1, os.cpu_count() or 1)
+    with ThreadPoolExecutor(count) as threads:
+        parts = zip(*(np.array_split(column, count) for column in columns), strict=True)
+        return pa.concat_tables(threads.map(lambda part: _predicted(model, *part), parts))
 
 
 def _predicted(model: Model, ids: Ints, x: Floats, t_x: Floats, age: Floats, mean_value: Floats) -> pa.Table:
